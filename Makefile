@@ -10,7 +10,7 @@ export BENTOML_DO_NOT_TRACK := True
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: help install demo test lint sample docs clean
+.PHONY: help install demo test lint sample docs clean benchmark-quality
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 22
@@ -53,6 +53,9 @@ sample: install  ## simulate data/sample again
 
 docs: install  ## write the tables in README.md and docs/ again from the code
 	$(BIN)/handoff tables README.md docs/*.md
+
+benchmark-quality: install  ## fit and score on public sets, from HANDOFF_BENCHMARK_DATA (../shared/data): benchmarks/quality.md
+	$(BIN)/handoff evaluate --suite public
 
 clean:  ## remove what was made: models, runs, the sample; not the environment
 	rm -rf data/sample data/processed models/escalation models/routing models/encoders mlruns mlartifacts mlflow.db .demo

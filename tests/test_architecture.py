@@ -12,10 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "handoff"
 
-# A package may import those before it, and itself. `training` and `commands` come last: only they see it all.
+# A package may import those before it, and itself. `training`, `quality` and `commands` come last: only they see it all.
 ORDER = (
     "errors", "settings", "transcript", "formats", "ingest", "signals", "features", "rules", "models", "policy",
-    "decision", "metrics", "store", "analytics", "simulate", "steps", "training", "commands",
+    "decision", "metrics", "store", "analytics", "simulate", "steps", "training", "quality", "commands",
 )  # fmt: skip
 HEAVY = ("torch", "mlflow", "bentoml", "pandas", "sklearn", "sentence_transformers", "lightgbm")
 

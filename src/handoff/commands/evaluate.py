@@ -1,4 +1,4 @@
-"""`handoff evaluate`: how good a trained model is on conversations."""
+"""`handoff evaluate`: how good a trained model is on conversations, or the project is on public sets."""
 
 from __future__ import annotations
 
@@ -11,25 +11,56 @@ from handoff.commands._app import app
 from handoff.commands._console import print_json, progress
 from handoff.commands._figures import print_report
 from handoff.commands._models import ModelOption
+from handoff.commands._quality import BENCHMARK_DATA, Kind, check_data, check_suite, run_public_suite
 
 
 @app.command("evaluate")
 def evaluate_command(
-    data: Annotated[Path, typer.Option("--data", help="A file or folder of conversations.", exists=True)],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Conversations; with --suite, the folder of the sets.", exists=True)
+    ] = None,
     model: Annotated[Path | None, typer.Option("--model", help="A version's folder; by default the champion.")] = None,
     name: Annotated[ModelOption, typer.Option("--name", help="Whose champion.")] = ModelOption.escalation,
     models: Annotated[
         Path, typer.Option("--models", envvar="HANDOFF_MODELS", help="The folder of all versions.")
     ] = Path("models"),
+    suite: Annotated[str | None, typer.Option("--suite", help="'public': the benchmark on public sets.")] = None,
+    sets: Annotated[str | None, typer.Option("--sets", help="Only these sets, separated by commas.")] = None,
+    encoder: Annotated[str | None, typer.Option("--encoder", help="Of the suite: another encoder.")] = None,
+    ablation: Annotated[bool, typer.Option("--ablation", help="Of the suite: what each family is worth.")] = False,
+    benchmark_data: Annotated[
+        Path, typer.Option("--benchmark-data", envvar="HANDOFF_BENCHMARK_DATA", hidden=True)
+    ] = BENCHMARK_DATA,
+    work: Annotated[
+        Path, typer.Option("--work", help="Of the suite: what may be kept between runs.", file_okay=False)
+    ] = Path("data/processed/quality"),
+    out: Annotated[Path | None, typer.Option("--out", help="Of the suite: the page, not benchmarks/….")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the intervals.")] = 7,
+    threads: Annotated[int, typer.Option("--threads", help="Of the suite: for fitting.", min=1)] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Score a model on conversations with known outcomes, beside trivial policies, by newest role and by slice.
 
     Of the very conversations that the model was trained on, only those held out at training are scored.
 
+    `--suite public` fits and scores the project on public labelled sets instead and writes benchmarks/quality.md.
+    The sets lie in ../shared/data, or where HANDOFF_BENCHMARK_DATA says.
+
     Example: `handoff evaluate --data data/sample`
     """
+    if suite is not None:
+        from handoff.quality.settings import DEFAULT_ENCODER, QualitySettings
+
+        check_suite(suite)
+        folder = data or benchmark_data
+        check_data(folder)
+        settings = QualitySettings(work=work, encoder=encoder or DEFAULT_ENCODER, seed=seed, threads=threads)
+        run_public_suite(_kind(ablation), sets, folder, out, settings, as_json)
+        return
+    if data is None:
+        raise typer.BadParameter(
+            "name the conversations, or run the benchmark with --suite public", param_hint="--data"
+        )
     from handoff.commands._conversations import counted
     from handoff.models import load, load_champion
     from handoff.training.evaluate import evaluate
@@ -38,3 +69,7 @@ def evaluate_command(
     with progress("conversations") as step:
         report = evaluate(loaded, counted(data, step), seed)
     print_json(report) if as_json else print_report(report, loaded.label)
+
+
+def _kind(ablation: bool) -> Kind:
+    return "ablation" if ablation else "quality"
