@@ -119,8 +119,8 @@ def test_contributions_and_base_sum_to_the_log_odds(judge: Judge) -> None:
         if not answer.indicators:
             continue
         assert answer.base is not None and answer.rest is not None and answer.log_odds is not None
-        row = list(follow(case))[-1].row
-        assert answer.log_odds == pytest.approx(float(judge.escalation.log_odds([row])[0]), abs=1e-4)
+        moment = list(follow(case))[-1]
+        assert answer.log_odds == pytest.approx(float(judge.escalation.log_odds([moment])[0]), abs=1e-4)
         assert answer.base + answer.rest + math.fsum(i.weight for i in answer.indicators) == pytest.approx(
             answer.log_odds, abs=1e-4
         )

@@ -201,7 +201,7 @@ class Judge:
     def _probabilities(self, moments: Sequence[Moment]) -> list[float | None]:
         if self.escalation is None:
             return [None] * len(moments)
-        return [float(p) for p in self.escalation.probabilities([moment.row for moment in moments])]
+        return [float(p) for p in self.escalation.probabilities(moments)]
 
     def _verdict(
         self,
@@ -247,7 +247,7 @@ class Judge:
 
 def explained(model: EscalationModel, moment: Moment) -> Explanation:
     """The features that raise the probability most, in words, and the reasons that they speak for."""
-    contributions = model.contributions(moment.row)
+    contributions = model.contributions(moment)
     shown_values = dict(zip(FEATURE_NAMES, moment.row, strict=True))
     raising = [
         (c, _BY_NAME[c.feature]) for c in contributions if c.weight > 0 and _is_shown(_BY_NAME[c.feature], c.value)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handoff.decision import Judge
-from handoff.features import FEATURE_NAMES
+from handoff.features import FEATURE_NAMES, Moment
 from handoff.models import Contribution, EscalationModel
 from handoff.rules import RuleBook
 
@@ -24,12 +24,14 @@ class StubModel:
     label: str = "escalation/stub"
     base: float = 0.0
 
-    def probabilities(self, rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    def probabilities(self, moments: Sequence[Moment]) -> NDArray[np.float64]:
         column = FEATURE_NAMES.index("customer_messages")
-        return np.array([min(1.0, self.per_message * row[column]) for row in rows])
+        return np.array([min(1.0, self.per_message * moment.row[column]) for moment in moments])
 
-    def contributions(self, row: Sequence[float]) -> tuple[Contribution, ...]:
-        found = [Contribution(name, row[FEATURE_NAMES.index(name)], weight) for name, weight in self.weights.items()]
+    def contributions(self, moment: Moment) -> tuple[Contribution, ...]:
+        found = [
+            Contribution(name, moment.row[FEATURE_NAMES.index(name)], weight) for name, weight in self.weights.items()
+        ]
         return tuple(sorted(found, key=lambda contribution: -contribution.weight))
 
 

@@ -24,8 +24,8 @@ class Always85:
 
     label = "always/85"
 
-    def probabilities(self, rows: Sequence[Any]) -> list[float]:
-        return [0.85] * len(rows)
+    def probabilities(self, moments: Sequence[Any]) -> list[float]:
+        return [0.85] * len(moments)
 
 
 def watched(judge: Judge, *parts: dict[str, Any], **fields: Any) -> Watched:

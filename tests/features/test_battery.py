@@ -57,6 +57,7 @@ def test_all_at_once_equals_message_by_message(conversation: Conversation) -> No
     for whole, live in zip(follow(conversation), one_by_one(conversation), strict=True):
         assert differing(whole.row, live.row) == []
         assert differing(whole.row_since_decline, live.row_since_decline) == []
+        assert whole.recent == live.recent
 
 
 @given(conversation=conversations(most=8))
@@ -72,6 +73,14 @@ def leaks(conversation: Conversation) -> list[str]:
         for known in range(1, len(conversation.messages) + 1)
         for name in differing(whole[known - 1], rows(prefix(conversation, known))[-1])
     ]
+
+
+@given(conversation=conversations(most=8))
+def test_recent_messages_are_those_of_the_episode_so_far(conversation: Conversation) -> None:
+    moments = list(follow(conversation))
+    for moment in moments:
+        said = [m.message for m in moments[: moment.index + 1] if m.read and m.episode == moment.episode]
+        assert list(moment.recent) == [message for message in said if message.text][-8:]
 
 
 def test_a_planted_leak_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

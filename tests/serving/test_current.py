@@ -203,7 +203,7 @@ class Broken:
     label = "escalation/9"
     quoted = "division by ana@example.org"
 
-    def probabilities(self, rows: Any) -> Any:
+    def probabilities(self, moments: Any) -> Any:
         raise ZeroDivisionError(self.quoted)
 
 

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from handoff.decision import Judge
-from handoff.features import FEATURE_NAMES
+from handoff.features import FEATURE_NAMES, Moment
 from handoff.models.escalation import Contribution
 from handoff.simulate import simulate
 from handoff.store import Facts
@@ -30,12 +30,14 @@ class PretendedModel:
     label = "escalation/pretended"
     base = -3.0
 
-    def probabilities(self, rows: Sequence[Sequence[float]]) -> np.ndarray[Any, Any]:
-        return np.array([1 / (1 + math.exp(-self.base - sum(c.weight for c in self.contributions(r)))) for r in rows])
+    def probabilities(self, moments: Sequence[Moment]) -> np.ndarray[Any, Any]:
+        return np.array(
+            [1 / (1 + math.exp(-self.base - sum(c.weight for c in self.contributions(m)))) for m in moments]
+        )
 
-    def contributions(self, row: Sequence[float]) -> tuple[Contribution, ...]:
+    def contributions(self, moment: Moment) -> tuple[Contribution, ...]:
         picked = [(ANGER, 1.5), (TURNS, 0.6)]
-        return tuple(Contribution(FEATURE_NAMES[i], row[i], weight * row[i]) for i, weight in picked)
+        return tuple(Contribution(FEATURE_NAMES[i], moment.row[i], weight * moment.row[i]) for i, weight in picked)
 
 
 JUDGE = Judge(RULES_ONLY.rules, RULES_ONLY.policy, cast("Any", PretendedModel()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,9 +38,7 @@ def test_out_of_fold_scores_rank_and_are_calibrated_on_the_whole(rows: Table) ->
 
 def test_the_label_is_learnt_from_nothing_when_it_is_noise(rows: Table) -> None:
     shuffled = rows.y[np.random.default_rng(1).permutation(len(rows.y))]
-    noise = Table(
-        rows.X, shuffled, rows.weight, rows.of, rows.index, rows.role, rows.sources, rows.fingerprint, rows.read
-    )
+    noise = replace(rows, y=shuffled)
     fitted = fit_escalation(noise, "escalated", seed=5)
     assert fitted.calibration.probabilities(fitted.out_of_fold).std() < 0.05
 

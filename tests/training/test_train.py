@@ -16,7 +16,7 @@ from handoff.simulate import simulate
 from handoff.training.evaluate import evaluate
 from handoff.training.report import EscalationReport
 from handoff.training.train import Settings, Trained, train_escalation
-from handoff.transcript import Conversation
+from handoff.transcript import Conversation, to_json
 
 CONVERSATIONS, SEED = 600, 21
 
@@ -89,18 +89,20 @@ def test_mlflow_serves_what_the_folder_serves_without_a_pickle(
 ) -> None:
     import pandas as pd
 
-    from handoff.features import FEATURE_NAMES, follow
+    from handoff.features import follow
     from handoff.training.tracking import _mlflow
 
-    rows = [moment.row for moment in follow(chats[0]) if moment.read]
+    asked = [msgspec.structs.replace(chat, outcome=None) for chat in chats[:5]]
     with _mlflow() as mlflow:
         stored = mlflow.pyfunc.load_model("models:/escalation@champion")
-        answers = stored.predict(pd.DataFrame(rows, columns=list(FEATURE_NAMES)))
+        answers = stored.predict(pd.DataFrame({"conversation": [to_json(chat).decode() for chat in asked]}))
         signature = stored.metadata.signature
     model = load(Path(first.folder))
     assert isinstance(model, EscalationModel)
-    assert answers["probability"].tolist() == pytest.approx(model.probabilities(rows).tolist())
-    assert signature.inputs.input_names() == list(FEATURE_NAMES)
+    assert answers["probability"].tolist() == pytest.approx(
+        model.probabilities([list(follow(c))[-1] for c in asked]).tolist()
+    )
+    assert signature.inputs.input_names() == ["conversation"]
     assert not [p for p in (home / "mlartifacts").rglob("*") if p.suffix in (".pkl", ".pickle", ".joblib")]
     sys.modules.pop("pyfunc_escalation", None)
 

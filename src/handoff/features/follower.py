@@ -24,6 +24,7 @@ from handoff.transcript.types import UNKNOWN_CUSTOMER
 
 NAN = math.nan
 KEPT_TEXTS = 12  # customer messages that routing reads
+KEPT_RECENT = 8  # messages of either side whose wording the escalation model reads
 
 
 def _plan() -> tuple[list[tuple[int, Running]], dict[str, list[int]]]:
@@ -88,6 +89,7 @@ class Moment(msgspec.Struct, frozen=True):
     `read` is False where the message is neither row nor text: the announcement of a transfer, a system message,
     an agent's, and whatever is said while a human owns the conversation. `row` covers the present episode;
     `row_since_decline` starts anew when a hand-off was declined (rules read it), and is `row` itself before.
+    `recent` are the newest eight messages of the present episode that were read and say something, oldest first.
     """
 
     index: int
@@ -99,12 +101,15 @@ class Moment(msgspec.Struct, frozen=True):
     row: tuple[float, ...]
     row_since_decline: tuple[float, ...]
     customer_texts: tuple[str, ...]
+    recent: tuple[Message, ...]
 
 
 class Follower:
     """A conversation being followed: feed it messages that are already redacted, oldest first."""
 
-    __slots__ = ("_episode", "_facts", "_index", "_locale", "_newest", "_ownership", "_since_decline", "_texts")
+    __slots__ = (
+        "_episode", "_facts", "_index", "_locale", "_newest", "_ownership", "_recent", "_since_decline", "_texts",
+    )  # fmt: skip
 
     def __init__(self, customer: Customer = UNKNOWN_CUSTOMER, locale: str | None = None) -> None:
         self._facts, self._locale = _facts(customer), locale
@@ -116,6 +121,7 @@ class Follower:
         self._episode = Tracker()
         self._since_decline: Tracker | None = None
         self._texts: list[str] = []
+        self._recent: tuple[Message, ...] = ()
 
     def add(self, message: Message, *, rating: float | None = None, as_of: datetime | None = None) -> Moment:
         """Take in the next message; `rating` is one that was given for the conversation at this point."""
@@ -141,9 +147,11 @@ class Follower:
                 tracker.rating = rating
             if is_read:
                 tracker.hear(message, self._locale)
-        if is_read and message.role == "customer" and message.text:
-            self._texts.append(message.text)
-            del self._texts[:-KEPT_TEXTS]
+        if is_read and message.text:
+            self._recent = (*self._recent, message)[-KEPT_RECENT:]
+            if message.role == "customer":
+                self._texts.append(message.text)
+                del self._texts[:-KEPT_TEXTS]
 
     def _trackers(self) -> tuple[Tracker, ...]:
         return (self._episode,) if self._since_decline is None else (self._episode, self._since_decline)
@@ -161,6 +169,7 @@ class Follower:
             row=row,
             row_since_decline=since,
             customer_texts=tuple(self._texts),
+            recent=self._recent,
         )
 
 

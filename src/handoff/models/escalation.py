@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from handoff.errors import BadModel
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
+from handoff.features.follower import Moment
 from handoff.models.calibration import NONE, Calibration
 from handoff.models.manifest import BOOSTER_FILE, Manifest, columns
+from handoff.transcript import Message
 
 Floats = NDArray[np.float64]
-Rows = Floats | Sequence[Sequence[float]]
+Recent = tuple[Message, ...]
 
 
 class Contribution(msgspec.Struct, frozen=True):
@@ -28,7 +30,7 @@ class Contribution(msgspec.Struct, frozen=True):
 
 
 class EscalationModel:
-    """A trained escalation model. Rows are full rows, in the order of `FEATURE_NAMES`; it picks its own columns."""
+    """A trained escalation model. It is asked about moments; of their rows it picks its own columns."""
 
     def __init__(self, manifest: Manifest, booster: Any) -> None:
         self.manifest, self._booster = manifest, booster
@@ -49,21 +51,31 @@ class EscalationModel:
         """As answers name it: "escalation/7"."""
         return self.manifest.label
 
-    def log_odds(self, rows: Rows) -> Floats:
-        """Raw log-odds before calibration: array of shape (n_rows,)."""
-        return self._predict(rows, raw_score=True).reshape(-1)
+    def log_odds(self, moments: Sequence[Moment]) -> Floats:
+        """Raw log-odds before calibration: array of shape (n_moments,)."""
+        return self.log_odds_of(*_seen(moments))
 
-    def probabilities(self, rows: Rows) -> Floats:
-        """Calibrated probabilities: array of shape (n_rows,), from rows of shape (n_rows, n_features)."""
-        return self._calibration.probabilities(self.log_odds(rows))
+    def log_odds_of(self, rows: Floats, recent: Sequence[Recent]) -> Floats:
+        """The same from a table: full rows, array of shape (n_rows, n_features), and each row's recent messages."""
+        if not len(rows):
+            return np.empty(0)
+        return self._predict(self._inputs(rows, recent), raw_score=True).reshape(-1)
 
-    def contributions(self, row: Sequence[float] | Floats) -> tuple[Contribution, ...]:
+    def probabilities(self, moments: Sequence[Moment]) -> Floats:
+        """Calibrated probabilities: array of shape (n_moments,)."""
+        return self.probabilities_of(*_seen(moments))
+
+    def probabilities_of(self, rows: Floats, recent: Sequence[Recent]) -> Floats:
+        """The same from a table, as `log_odds_of`."""
+        return self._calibration.probabilities(self.log_odds_of(rows, recent))
+
+    def contributions(self, moment: Moment) -> tuple[Contribution, ...]:
         """What each feature adds to the raw log-odds, largest first; with `base` they sum to it.
 
         Costs about 2 ms for 300 trees: ask only where someone will read it.
         """
-        full = np.asarray(row, dtype=np.float64).reshape(1, -1)
-        picked, weights = self._pick(full), self._predict(full, pred_contrib=True)[0, :-1]
+        picked = self._inputs(*_seen([moment]))
+        weights = self._predict(picked, pred_contrib=True)[0, :-1]
         order = np.argsort(-weights, kind="stable")
         names = self.manifest.features
         return tuple(Contribution(names[i], float(picked[0, i]), float(weights[i])) for i in order)
@@ -71,21 +83,28 @@ class EscalationModel:
     @property
     def base(self) -> float:
         """Raw log-odds before any feature is looked at, which `contributions` start from."""
-        missing = np.full((1, len(FEATURE_NAMES)), np.nan)
+        missing = np.full((1, len(self.columns)), np.nan)
         return float(self._predict(missing, pred_contrib=True)[0, -1])
 
-    def _pick(self, rows: Rows) -> Floats:
-        full = np.asarray(rows, dtype=np.float64)
-        if full.ndim != 2 or full.shape[1] != len(FEATURE_NAMES):
+    def _inputs(self, rows: Floats, recent: Sequence[Recent]) -> Floats:
+        """What the trees see: array of shape (n_rows, n_columns), NaN for missing."""
+        if rows.ndim != 2 or rows.shape[1] != len(FEATURE_NAMES) or len(rows) != len(recent):
             raise ValueError(
-                f"rows have shape {full.shape}; expected (n, {len(FEATURE_NAMES)}), features in their order"
+                f"rows have shape {rows.shape}, recent messages {len(recent)}; "
+                f"expected (n, {len(FEATURE_NAMES)}), features in their order, and n"
             )
-        return np.ascontiguousarray(full[:, self.columns])
+        return np.ascontiguousarray(rows[:, self.columns])
 
-    def _predict(self, rows: Rows, **kind: bool) -> Floats:
+    def _predict(self, inputs: Floats, **kind: bool) -> Floats:
         # With its default threads one row takes 0.05 ms or 8 ms, by chance; with one it is always 0.05 ms.
-        predicted: Floats = self._booster.predict(self._pick(rows), num_threads=1, **kind)
+        predicted: Floats = self._booster.predict(inputs, num_threads=1, **kind)
         return predicted
+
+
+def _seen(moments: Sequence[Moment]) -> tuple[Floats, list[Recent]]:
+    """The moments as a table: rows and recent messages."""
+    rows = np.array([moment.row for moment in moments], dtype=np.float64)
+    return rows, [moment.recent for moment in moments]
 
 
 def _booster(path: Path) -> Any:

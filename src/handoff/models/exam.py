@@ -92,7 +92,7 @@ def _scores(model: Model, moments: Sequence[Moment]) -> list[tuple[float, ...]]:
     if not moments:
         return []
     if isinstance(model, EscalationModel):
-        return [(float(p),) for p in model.probabilities([moment.row for moment in moments])]
+        return [(float(p),) for p in model.probabilities(moments)]
     return [tuple(float(p) for p in row) for row in model.scores(moments)]
 
 

@@ -69,7 +69,7 @@ def _evaluate_escalation(model: EscalationModel, rows: Table, seed: int) -> Esca
             f"rows are positive ({rows.read} read); figures need both kinds"
         )
     trivial = trivial_policies(fitted_on, scored)
-    probabilities = model.probabilities(scored.X)
+    probabilities = model.probabilities_of(scored.X, scored.recent)
     return evaluate_escalation(scored, probabilities, trivial, manifest.target, manifest.within, scored_on, seed)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from handoff.features import FEATURE_NAMES, FEATURES_VERSION
+from handoff.features import FEATURES_VERSION
 from handoff.metrics import figures
 from handoff.training import plots
 from handoff.training.fit_escalation import FOLDS, FittedEscalation
@@ -18,9 +19,12 @@ from handoff.training.report import EscalationReport, RoutingReport
 from handoff.training.rows import RoutingTable, Table
 from handoff.training.tracking import Run
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Floats = NDArray[np.float64]
 
-EXAMPLE_ROWS = 5
+EXAMPLES = 2
 
 
 def escalation(
@@ -91,25 +95,29 @@ def routing(run: Run, fitted: FittedRouting, report: RoutingReport, card: str, s
     run.figures({"confusion": plots.confusion(counts, names, names, "team named", "team that took it")})
 
 
-def escalation_model(run: Run, folder: Path, test: Table) -> str:
-    """Store an escalation version; a few test rows are its input example. Returns its URI."""
+def escalation_model(run: Run, folder: Path, rows: Table) -> str:
+    """Store an escalation version; redacted conversations are its input example. Returns its URI."""
     import pandas as pd
 
-    example = pd.DataFrame(test.X[:EXAMPLE_ROWS], columns=list(FEATURE_NAMES))
     answers = pd.DataFrame({"probability": [0.5]})
-    return run.model("pyfunc_escalation.py", {"model": folder}, example, answers)
+    return run.model("pyfunc_escalation.py", {"model": folder}, _examples(rows), answers)
 
 
 def routing_model(run: Run, folder: Path, encoder: Path, rows: RoutingTable) -> str:
     """Store a routing version with its encoder; redacted conversations are its input example. Returns its URI."""
     import pandas as pd
 
+    answers = pd.DataFrame({"team": ["general"], "certain": [False], "probability": [0.5]})
+    return run.model("pyfunc_routing.py", {"model": folder, "encoder": encoder}, _examples(rows), answers)
+
+
+def _examples(rows: Table | RoutingTable) -> pd.DataFrame:
+    import pandas as pd
+
     from handoff.transcript import to_json
 
-    texts = [to_json(msgspec.structs.replace(c, outcome=None)).decode() for c in rows.candidates[:2]]
-    example = pd.DataFrame({"conversation": texts})
-    answers = pd.DataFrame({"team": ["general"], "certain": [False], "probability": [0.5]})
-    return run.model("pyfunc_routing.py", {"model": folder, "encoder": encoder}, example, answers)
+    texts = [to_json(msgspec.structs.replace(c, outcome=None)).decode() for c in rows.candidates[:EXAMPLES]]
+    return pd.DataFrame({"conversation": texts})
 
 
 def _escalation_metrics(report: EscalationReport) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""The escalation model as MLflow loads it: feature rows in, probabilities out. Run by MLflow as a script.
+"""The escalation model as MLflow loads it: conversations as JSON in, probabilities out. Run by MLflow as a script.
 
 Models from code: MLflow stores this file and the version's folder, and nothing pickled.
 """
@@ -16,7 +16,7 @@ from handoff.models import EscalationModel, load
 
 
 class Escalation(PythonModel):
-    """Calibrated probabilities of full feature rows, columns in any order."""
+    """The calibrated probability after each conversation's newest message."""
 
     model: EscalationModel
 
@@ -27,10 +27,11 @@ class Escalation(PythonModel):
         self.model = model
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        from handoff.features import FEATURE_NAMES
+        from handoff.features import follow
+        from handoff.transcript import parse
 
-        rows = model_input.reindex(columns=list(FEATURE_NAMES)).to_numpy(dtype="float64")
-        return pd.DataFrame({"probability": self.model.probabilities(rows)})
+        newest = [list(follow(parse(text)))[-1] for text in model_input["conversation"]]
+        return pd.DataFrame({"probability": self.model.probabilities(newest)})
 
 
 set_model(Escalation())

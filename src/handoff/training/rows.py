@@ -1,15 +1,16 @@
 """From conversations to tables: one row a message, in arrays, with all that splitting and slicing need.
 
 Rows come from `handoff.features.follow`, the same code that serves. The conversations are read one after the other
-and not kept, but for a few that may become the model's exam.
+and not kept, but for what was said in them and a few that may become the model's exam.
 """
 
 from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
 from random import Random
 from typing import Any
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from handoff.features import FEATURE_NAMES
 from handoff.features.follower import Moment, follow
+from handoff.models.escalation import Recent
 from handoff.training.labels import EscalationTarget, labelled, routed
 from handoff.transcript import Conversation, to_json
 from handoff.transcript.outcomes import before_the_end
@@ -48,7 +50,8 @@ class Table:
     """Training rows. Arrays have one entry a row; `of` is the row's conversation, a position in `sources`.
 
     X: array of shape (n_rows, n_features), FEATURE_NAMES in order, NaN for missing; `weight` makes the rows of one
-    conversation weigh one together; `role` is that of the row's newest message.
+    conversation weigh one together; `role` is that of the row's newest message; `recent` are its newest messages that
+    say something, redacted (see `Moment`).
     """
 
     X: Floats
@@ -57,6 +60,7 @@ class Table:
     of: Integers
     index: Integers
     role: NDArray[np.str_]
+    recent: Sequence[Recent]
     sources: tuple[Source, ...]
     fingerprint: str
     read: int
@@ -68,10 +72,16 @@ class Table:
     def take(self, conversations: NDArray[np.bool_]) -> Table:
         """The rows of the conversations that are True (array of shape (n_sources,)); `sources` stays whole."""
         kept = conversations[self.of]
-        return Table(
-            self.X[kept], self.y[kept], self.weight[kept], self.of[kept], self.index[kept], self.role[kept],
-            self.sources, self.fingerprint, self.read, self.candidates,
-        )  # fmt: skip
+        return replace(
+            self,
+            X=self.X[kept],
+            y=self.y[kept],
+            weight=self.weight[kept],
+            of=self.of[kept],
+            index=self.index[kept],
+            role=self.role[kept],
+            recent=list(compress(self.recent, kept)),
+        )
 
     @property
     def positive(self) -> NDArray[np.bool_]:
@@ -99,9 +109,10 @@ class RoutingTable:
 
 
 def table(conversations: Iterable[Conversation], target: EscalationTarget, within: int | None = None) -> Table:
-    """The table of every conversation that has a row under `target`. Memory: 8 bytes a number."""
+    """The table of every conversation that has a row under `target`. Memory: 8 bytes a number, and the texts."""
     values, y, weight, of, index = array("d"), array("q"), array("d"), array("q"), array("q")
     roles: list[str] = []
+    recent: list[Recent] = []
     reading = _Reading()
     for conversation in conversations:
         rows = labelled(conversation, reading.moments(conversation), target, within)
@@ -115,6 +126,7 @@ def table(conversations: Iterable[Conversation], target: EscalationTarget, withi
             of.append(len(reading.sources) - 1)
             index.append(row.moment.index)
             roles.append(row.moment.message.role)
+            recent.append(row.moment.recent)
     return Table(
         X=np.frombuffer(values, dtype=np.float64).reshape(-1, len(FEATURE_NAMES))
         if values
@@ -124,6 +136,7 @@ def table(conversations: Iterable[Conversation], target: EscalationTarget, withi
         of=np.array(of, dtype=np.int64),
         index=np.array(index, dtype=np.int64),
         role=np.array(roles, dtype=np.str_),
+        recent=recent,
         sources=tuple(reading.sources),
         fingerprint=reading.fingerprint(),
         read=reading.count,

@@ -88,7 +88,7 @@ def train_escalation(conversations: Iterable[Conversation], settings: Settings) 
         card = escalation_card(manifest, report, leaks)
         build.build(new.folder, manifest, fitted.booster.model_to_string().encode(), card, rows.candidates)
         log.escalation(run, fitted, train, test, probabilities, trivial, report, card)
-        stored = log.escalation_model(run, new.folder, test)
+        stored = log.escalation_model(run, new.folder, rows)
         registered = _registered("escalation", new, stored, run.run_id)
     return _finish("escalation", settings, new, run, registered, rows.read, len(fitted.features), parted, leaks, report)
 
