@@ -25,6 +25,7 @@ from handoff.models.manifest import Name
 from handoff.policy import load_policy
 from handoff.rules import RuleBook, load_rules
 from handoff.settings import Settings
+from handoff.signals import cache_lookups
 from handoff.transcript import Conversation, Message
 from serving.records import Part, Status, Trouble
 
@@ -126,6 +127,10 @@ class CurrentJudge:
                 raise
             self._note_failure(error)
             return _without_models(judge).conclude(standing, explain=explain, request_id=request_id)
+
+    def cache_hits(self) -> dict[str, tuple[int, int]]:
+        """Hits and misses of each cache by text."""
+        return {"readings": cache_lookups()}
 
     def is_ready(self) -> bool:
         """Whether a known conversation is answered, and by a model where one is required."""

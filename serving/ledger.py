@@ -62,6 +62,16 @@ class Ledger:
         trouble = self._trouble
         return () if trouble is None else (trouble,)
 
+    @property
+    def decisions_waiting(self) -> int:
+        """Decisions that are not stored yet."""
+        return 0 if self._store is None else self._store.queued
+
+    @property
+    def requests_waiting(self) -> int:
+        """Messages and outcomes that wait for the store, or are with it."""
+        return self._waiting
+
     async def log(self, decided: Sequence[Decided]) -> None:
         """Log the decisions: on disk when this returns where they escalate, unless the store does not work.
 

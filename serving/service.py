@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -24,7 +24,9 @@ from serving.current import CurrentJudge, Decided
 from serving.http import MESSAGES, Guard, Refused, conversation_id, json_response, read_body, refusal, request_id
 from serving.lean import import_lightgbm_alone
 from serving.ledger import Ledger
+from serving.logs import RequestLog, write_json_lines
 from serving.measured import name_routes_in_metrics
+from serving.metrics import Gauges, Metrics
 from serving.records import Received, Rules, Status, rule_records
 from serving.routes import get_routes
 
@@ -75,12 +77,15 @@ class HandoffService:
 
     def __init__(self) -> None:
         self.settings = read_settings()
+        write_json_lines(self.settings)
         import_lightgbm_alone()
         self.current = CurrentJudge(self.settings)
         self.rules: Rules = rule_records(self.current.judge.rules, self.current.judge.policy)
         self._beside = ThreadPoolExecutor(1, "beside")
         self.current.refresh()
         self.ledger = Ledger(self.settings, self.current)
+        self.metrics = Metrics()
+        self.metrics.look(self._gauges())
         _settle_memory()
 
     @bentoml.on_startup
@@ -123,35 +128,59 @@ class HandoffService:
         status = self.current.status(os.getpid())
         return msgspec.structs.replace(status, problems=(*status.problems, *self.ledger.problems))
 
+    def _gauges(self) -> Gauges:
+        return Gauges(
+            versions=self.current.judge.versions,
+            problems=frozenset(trouble.part for trouble in self.status().problems),
+            decisions_waiting=self.ledger.decisions_waiting,
+            requests_waiting=self.ledger.requests_waiting,
+            cache_hits=self.current.cache_hits(),
+        )
+
     async def _predict(self, request: Request) -> Answer:
         explain, name = _wants_all_indicators(request), request_id(request)
-        body = await read_body(request, self.settings.max_body_bytes)
+        with self.metrics.timed("read_body"):
+            body = await read_body(request, self.settings.max_body_bytes)
 
         def work() -> list[Decided]:
             return self.current.decide([one_conversation(body)], explain=explain, request_id=name)
 
-        decided = work() if len(body) < LONG_BODY_BYTES else await self._aside(work)
-        await self.ledger.log(decided)
+        with self.metrics.timed("decide"):
+            decided = work() if len(body) < LONG_BODY_BYTES else await self._aside(work)
+        await self._keep(decided)
         return decided[0].answer
 
     async def _predict_batch(self, request: Request) -> list[Answer]:
         explain, name = _wants_all_indicators(request), request_id(request)
-        body = await read_body(request, self.settings.max_batch_bytes)
+        with self.metrics.timed("read_body"):
+            body = await read_body(request, self.settings.max_batch_bytes)
 
         def work() -> list[Decided]:
             conversations = many_conversations(body, self.settings.max_batch)
             return self.current.decide(conversations, explain=explain, request_id=name)
 
-        decided = await self._aside(work)
-        await self.ledger.log(decided)
+        with self.metrics.timed("decide"):
+            decided = await self._aside(work)
+        await self._keep(decided)
         return [each.answer for each in decided]
+
+    async def _keep(self, decided: Sequence[Decided]) -> None:
+        """Count the decisions and log them."""
+        self.metrics.answered([each.answer for each in decided])
+        with self.metrics.timed("store"):
+            await self.ledger.log(decided)
 
     async def _add_message(self, request: Request) -> Answer:
         self._check_store_is_on()
         explain, name, conversation = _wants_all_indicators(request), request_id(request), conversation_id(request)
         body = await read_body(request, self.settings.max_body_bytes)
         key = request.headers.get("idempotency-key")
-        return await self.ledger.add(lambda: one_message(conversation, body), key=key, explain=explain, request_id=name)
+        with self.metrics.timed("store"):
+            answer = await self.ledger.add(
+                lambda: one_message(conversation, body), key=key, explain=explain, request_id=name
+            )
+        self.metrics.answered([answer])
+        return answer
 
     async def _report_outcome(self, request: Request) -> Received:
         self._check_store_is_on()
@@ -178,6 +207,7 @@ class HandoffService:
                 await loop.run_in_executor(None, self._reload)
             if self.ledger.problems:
                 await loop.run_in_executor(None, self.ledger.look_again)
+            self.metrics.look(self._gauges())
 
     def _reload(self) -> None:
         self.current.refresh()
@@ -208,4 +238,5 @@ def _settle_memory() -> None:
 
 
 HandoffService.add_asgi_middleware(Guard)
+HandoffService.add_asgi_middleware(RequestLog)  # inside Guard, which gives the request its id
 name_routes_in_metrics()

@@ -10,6 +10,8 @@
     HANDOFF_STORE            database URL of the store; "none" for no store              sqlite:///handoff.sqlite
     HANDOFF_STORE_KEY        secret that the customers' names are sealed with             (random bytes in the store)
     HANDOFF_KEEP_RAW_TEXT    "true": the store keeps texts as they came, too              false
+    HANDOFF_LOG_FORMAT       "json": a JSON object a line; "text": lines for people         json
+    HANDOFF_LOG_REQUESTS     "true": log every request, not only refused and failed ones   false
     HANDOFF_SUPERVISOR       set by `handoff serve`: the process without which a worker has no business
 
 Training alone also reads HANDOFF_MLFLOW_URI (`handoff.training.tracking`).
@@ -23,7 +25,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from handoff.errors import BadInput
 
@@ -46,6 +48,8 @@ class Settings:
     store: str | None = "sqlite:///handoff.sqlite"
     store_key: str | None = None
     keep_raw_text: bool = False
+    log_format: Literal["json", "text"] = "json"
+    log_requests: bool = False
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -65,7 +69,17 @@ def _value(field: str, text: str) -> Path | str | bool | int | None:
         return None if text.lower() == "none" else text
     if field == "store_key":
         return text
-    return _yes_or_no(field, text) if field in ("require_model", "keep_raw_text") else _whole_number(field, text)
+    if field == "log_format":
+        return _one_of(field, text, ("json", "text"))
+    if field in ("require_model", "keep_raw_text", "log_requests"):
+        return _yes_or_no(field, text)
+    return _whole_number(field, text)
+
+
+def _one_of(field: str, text: str, choices: tuple[str, ...]) -> str:
+    if text.lower() not in choices:
+        raise BadInput(f"{PREFIX}{field.upper()} is '{text}'; expected {' or '.join(choices)}")
+    return text.lower()
 
 
 def _yes_or_no(field: str, text: str) -> bool:

@@ -100,6 +100,12 @@ def _read(text: str, role: str, locale: str | None) -> Reading:
 _kept = lru_cache(maxsize=READINGS_KEPT)(_read)
 
 
+def cache_lookups() -> tuple[int, int]:
+    """How many texts this process had read before, and how many it had not."""
+    info = _kept.cache_info()
+    return info.hits, info.misses
+
+
 def _bounded(words: list[str]) -> tuple[str, ...]:
     if len(words) <= MAX_WORDS:
         return tuple(words)

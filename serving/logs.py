@@ -1,0 +1,97 @@
+"""Logs as one JSON object a line, each with the caller's request id where a request caused it.
+
+`HANDOFF_LOG_FORMAT=text` keeps BentoML's lines for people. Requests that were refused or failed are always logged,
+every other one under `HANDOFF_LOG_REQUESTS=true`. A log line never holds a text, a name or a key.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import traceback
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from handoff.settings import Settings, read_settings
+from serving.http import REQUEST_ID
+
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+# A request this slow is worth a warning, whatever it was answered.
+SLOW_SECONDS = 1.0
+# Asked by machines every few seconds: logged only when they fail.
+_PROBES = ("/livez", "/readyz", "/metrics")
+
+requests = logging.getLogger("bentoml.handoff.requests")
+
+
+class JsonLines(logging.Formatter):
+    """A record as JSON: when, how bad, what, which worker and request; `fields` of the record beside them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "worker": os.getpid(),
+            "message": record.getMessage(),
+        }
+        identity = _request_id.get()
+        if identity is not None:
+            line["request_id"] = identity
+        line |= getattr(record, "fields", {})
+        if record.exc_info is not None and record.exc_info[2] is not None:
+            line["trace"] = "".join(traceback.format_tb(record.exc_info[2]))
+            line["error"] = getattr(record.exc_info[0], "__name__", None)
+        return msgspec.json.encode(line).decode()
+
+
+def write_json_lines(settings: Settings) -> None:
+    """Let every logger of this worker write JSON lines, unless text was asked for."""
+    if settings.log_format == "text":
+        return
+    formatter = JsonLines()
+    for name in (None, "bentoml", "uvicorn.error", "circus"):
+        for handler in logging.getLogger(name).handlers:
+            handler.setFormatter(formatter)
+
+
+class RequestLog:
+    """Middleware: knows the request id for every line, and writes a line for each request that deserves one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._all = app, read_settings().log_requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        _request_id.set(scope.get(REQUEST_ID))
+        started, status = time.perf_counter(), 500
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_status)
+        finally:
+            seconds = time.perf_counter() - started
+            if status >= 400 or seconds > SLOW_SECONDS or (self._all and scope["path"] not in _PROBES):
+                _log_request(scope, status, seconds)
+
+
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    level = logging.ERROR if status >= 500 and status != 503 else logging.INFO
+    if status == 503 or seconds > SLOW_SECONDS:
+        level = max(level, logging.WARNING)
+    # `path` is the route: a conversation's id in it has been replaced by then (http.with_plain_path).
+    fields = {"method": scope["method"], "route": scope["path"], "status": status,
+              "milliseconds": round(1_000 * seconds, 3)}  # fmt: skip
+    requests.log(level, "%s %s %d", scope["method"], scope["path"], status, extra={"fields": fields})

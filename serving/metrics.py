@@ -1,0 +1,118 @@
+"""What Prometheus is told beside BentoML's request counts: decisions, stages, versions, caches, lines of waiting.
+
+Workers share a folder (`PROMETHEUS_MULTIPROC_DIR`, set by BentoML), so `/metrics` of any worker speaks for all.
+prometheus_client looks for that folder when it is imported: hence the import inside, in a worker.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import Literal, get_args
+
+import msgspec
+
+from handoff.decision import Answer, Versions
+
+Stage = Literal["read_body", "decide", "store"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+# From a tenth of a millisecond, since a whole answer takes about one.
+BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Gauges(msgspec.Struct, frozen=True):
+    """How a worker is just now: what `Metrics.look` reports."""
+
+    versions: Versions
+    problems: frozenset[str]
+    decisions_waiting: int
+    requests_waiting: int
+    cache_hits: dict[str, tuple[int, int]]
+    """By cache: lookups that found something, and that did not, since the worker started."""
+
+
+class Metrics:
+    """The counters of one worker."""
+
+    def __init__(self) -> None:
+        from prometheus_client import Counter, Gauge, Histogram
+
+        _forget_dead_workers()
+        self._decisions = Counter(
+            "handoff_decisions", "Answers by action, reason and who decided", ["action", "reason", "decided_by"]
+        )
+        self._answers = Counter("handoff_answers", "Answers by mode; rules_only is an answer without a model", ["mode"])
+        seconds = Histogram("handoff_stage_seconds", "Seconds a stage of a request", ["stage"], buckets=BUCKETS)
+        self._stages = {stage: seconds.labels(stage) for stage in STAGES}
+        self._serving = Gauge(
+            "handoff_serving", "1 for the version in use, 0 for one that was", ["part", "version"],
+            multiprocess_mode="mostrecent",
+        )  # fmt: skip
+        self._problems = Gauge(
+            "handoff_problems", "1 while a part does not work", ["part"], multiprocess_mode="livemax"
+        )
+        self._waiting = Gauge("handoff_waiting", "Waiting, by line", ["line"], multiprocess_mode="livesum")
+        self._lookups = Counter("handoff_cache_lookups", "Lookups by cache and result", ["cache", "result"])
+        self._last = Versions(None, None, "", "", "")
+        self._troubled: frozenset[str] = frozenset()
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    def answered(self, answers: Sequence[Answer]) -> None:
+        """Count what was decided."""
+        for answer in answers:
+            decision = answer.recommendation
+            self._decisions.labels(decision.action, decision.reason or "", decision.decided_by).inc()
+            self._answers.labels(answer.mode).inc()
+
+    def timed(self, stage: Stage) -> AbstractContextManager[object]:
+        """A context: note how long a stage of one request took."""
+        timer: AbstractContextManager[object] = self._stages[stage].time()
+        return timer
+
+    def look(self, now: Gauges) -> None:
+        """Report how the worker is; called about once a second."""
+        self._show_versions(now.versions)
+        for part in now.problems | self._troubled:
+            self._problems.labels(part).set(part in now.problems)
+        self._troubled = now.problems
+        self._waiting.labels("decision_log").set(now.decisions_waiting)
+        self._waiting.labels("store_requests").set(now.requests_waiting)
+        for cache, (hits, misses) in now.cache_hits.items():
+            seen_hits, seen_misses = self._seen.get(cache, (0, 0))
+            # A cache that was replaced with its model starts anew.
+            self._lookups.labels(cache, "hit").inc(hits - seen_hits if hits >= seen_hits else hits)
+            self._lookups.labels(cache, "miss").inc(misses - seen_misses if misses >= seen_misses else misses)
+        self._seen = dict(now.cache_hits)
+
+    def _show_versions(self, versions: Versions) -> None:
+        before, now = msgspec.structs.asdict(self._last), msgspec.structs.asdict(versions)
+        for part, version in now.items():
+            if before[part] and before[part] != version:
+                self._serving.labels(part, before[part]).set(0)
+            if version:
+                self._serving.labels(part, version).set(1)
+        self._last = versions
+
+
+def _forget_dead_workers() -> None:
+    """A worker that was killed leaves its gauges behind: what it had in line would be shown for ever."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+    for path in glob.glob(os.path.join(glob.escape(folder), "gauge_live*_*.db")) if folder else ():
+        pid = path.rpartition("_")[2].removesuffix(".db")
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            with suppress(OSError):  # another new worker was faster
+                mark_process_dead(int(pid))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

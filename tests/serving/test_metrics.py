@@ -1,0 +1,68 @@
+"""What /metrics says, read as Prometheus reads it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from serving.metrics import _forget_dead_workers
+from tests.serving.conversations import ASKS, CALM
+from tests.serving.running import Running, running, until
+
+
+def sample(service: Running, name: str, **labels: str) -> float:
+    """The sum of the samples of that name with those labels."""
+    families = text_string_to_metric_families(service.get("/metrics").text)
+    return sum(
+        s.value for family in families for s in family.samples if s.name == name and labels.items() <= s.labels.items()
+    )
+
+
+def test_decisions_stages_and_modes_are_counted(rules_only: Running) -> None:
+    def decided() -> float:
+        return sample(rules_only, "handoff_decisions_total", action="proactive_escalation", reason="human_requested")
+
+    before, answers = decided(), sample(rules_only, "handoff_answers_total", mode="rules_only")
+    timed = sample(rules_only, "handoff_stage_seconds_count", stage="decide")
+    rules_only.post("/predict", ASKS)
+    rules_only.post("/predict_batch", [ASKS, CALM])
+    assert decided() == before + 2
+    assert sample(rules_only, "handoff_answers_total", mode="rules_only") == answers + 3
+    assert sample(rules_only, "handoff_stage_seconds_count", stage="decide") == timed + 2
+
+
+def test_a_part_that_does_not_work_is_shown(rules_only: Running) -> None:
+    assert sample(rules_only, "handoff_problems", part="escalation") == 1
+    assert sample(rules_only, "handoff_problems", part="store") == 0
+
+
+def test_the_version_in_use_and_the_caches_are_shown(service: Running) -> None:
+    assert sample(service, "handoff_serving", part="model", version="escalation/1") == 1
+    assert sample(service, "handoff_problems") == 0
+    service.post("/predict", CALM)
+    before = sample(service, "handoff_cache_lookups_total", cache="readings", result="hit")
+    service.post("/predict", CALM)
+    assert until(
+        lambda: sample(service, "handoff_cache_lookups_total", cache="readings", result="hit") > before, 10
+    )  # counted once a second
+
+
+def test_all_workers_are_counted_together(tmp_path: Path) -> None:
+    with running(tmp_path / "models", "--workers", "2", cwd=tmp_path) as it:
+        for _ in range(40):
+            assert it.post("/predict", CALM, {"connection": "close"}).status_code == 200
+        assert {sample(it, "handoff_answers_total", mode="rules_only") for _ in range(5)} == {40.0}
+
+
+def test_a_killed_workers_gauges_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = next(pid for pid in range(4_000_000, 5_000_000) if not psutil.pid_exists(pid))
+    files = [tmp_path / f"gauge_{kind}_{pid}.db" for kind in ("livesum", "mostrecent") for pid in (dead, os.getpid())]
+    for file in files:
+        file.touch()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    _forget_dead_workers()
+    assert [file.exists() for file in files] == [False, True, True, True]
