@@ -14,7 +14,7 @@
     HANDOFF_LOG_REQUESTS     "true": log every request, not only refused and failed ones   false
     HANDOFF_SUPERVISOR       set by `handoff serve`: the process without which a worker has no business
 
-Training alone also reads HANDOFF_MLFLOW_URI (`handoff.training.tracking`).
+Training alone also reads HANDOFF_MLFLOW_URI (`handoff.training.tracking`) and HANDOFF_ENCODER (`handoff train`).
 
 Names that Kubernetes makes up for a service called "handoff" (HANDOFF_PORT, HANDOFF_SERVICE_HOST …) are avoided.
 """

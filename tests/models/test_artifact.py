@@ -194,7 +194,7 @@ def test_weights_that_would_have_to_be_unpickled_are_refused(models: Path) -> No
 
 def test_a_missing_encoder_says_where_it_was_looked_for(models: Path) -> None:
     (models / "encoders").unlink()
-    with pytest.raises(BadModel, match=r"its encoder all-minilm-l6-v2-\w+ is not in .*encoders"):
+    with pytest.raises(BadModel, match=r"its encoder static-all-minilm-l6-v2-\w+ is not in .*encoders"):
         load(models / "routing" / "1")
 
 

@@ -26,6 +26,13 @@ class TargetOption(StrEnum):
     dissatisfied_next = "dissatisfied_next"
 
 
+class EncoderOption(StrEnum):
+    """What turns texts into vectors."""
+
+    static = "static"
+    minilm = "minilm"
+
+
 @app.command("train")
 def train_command(
     model: Annotated[ModelOption, typer.Argument(help="escalation or routing.")],
@@ -44,6 +51,10 @@ def train_command(
     ] = Path("models"),
     seed: Annotated[int, typer.Option("--seed", help="Seed of split and fit.")] = 7,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of LightGBM.")] = 2,
+    encoder: Annotated[
+        EncoderOption | None,
+        typer.Option("--encoder", envvar="HANDOFF_ENCODER", help="How texts become vectors (docs/decisions.md)."),
+    ] = None,
     promote: Annotated[
         bool | None, typer.Option("--promote/--no-promote", help="By default only when nothing serves yet.")
     ] = None,
@@ -63,6 +74,7 @@ def train_command(
         raise typer.BadParameter("a version written with --out is not registered and cannot be promoted")
     # Imported here: the other commands need neither LightGBM nor scikit-learn nor MLflow.
     from handoff.commands._conversations import counted
+    from handoff.models.encoder import DEFAULT_KIND, check_kind
     from handoff.training.labels import check_target
     from handoff.training.train import Settings, train_escalation, train_routing
 
@@ -74,6 +86,7 @@ def train_command(
         seed=seed,
         threads=threads,
         promote=promote,
+        encoder=check_kind(encoder.value if encoder else DEFAULT_KIND),
     )
     with progress("conversations") as step:
         train = train_escalation if model is ModelOption.escalation else train_routing

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from handoff.errors import BadModel
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.features.follower import Moment
-from handoff.models.encoder import Encoder
+from handoff.models.encoder import Embeds, Encoder
 from handoff.models.manifest import WEIGHTS_FILE, Manifest, columns
 
 Floats = NDArray[np.float64]
@@ -94,7 +94,7 @@ class RoutingModel:
         return softmax(logits / (self.manifest.temperature or 1.0))
 
 
-def pooled(encoder: Encoder, moments: Sequence[Moment]) -> Floats:
+def pooled(encoder: Embeds, moments: Sequence[Moment]) -> Floats:
     """Mean embedding of each moment's customer texts, weighted by their words (20 at most).
 
     Array of shape (n_moments, dimensions); zeros where the customer has written no word.

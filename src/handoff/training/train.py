@@ -13,11 +13,13 @@ from handoff.errors import BadInput, NotEnoughData
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.models.artifact import ENCODERS
 from handoff.models.champion import champion, promote
-from handoff.models.encoder import Encoder
+from handoff.models.encoder import DEFAULT_KIND, Encoder, Kind
 from handoff.models.manifest import DataReference, EncoderReference, Manifest, Name
 from handoff.models.routing import RoutingModel, weights_bytes
 from handoff.training import build, log, tracking
 from handoff.training.card import escalation_card, routing_card
+from handoff.training.embeddings import FOLDER as EMBEDDINGS
+from handoff.training.embeddings import embedded
 from handoff.training.evaluate import evaluate_escalation, evaluate_routing
 from handoff.training.export_encoder import ensure_encoder
 from handoff.training.fit_escalation import FittedEscalation, check_enough, fit_escalation
@@ -50,6 +52,7 @@ class Settings:
     seed: int = DEFAULT_SEED
     threads: int = 2
     promote: bool | None = None
+    encoder: Kind = DEFAULT_KIND
 
 
 class Trained(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,9 +106,10 @@ def train_routing(conversations: Iterable[Conversation], settings: Settings) -> 
         )
     parted = split(rows.sources, settings.seed)
     encoders = settings.models / ENCODERS
-    encoder = ensure_encoder(encoders)
-    encoder.warm((text for moment in rows.moments for text in moment.customer_texts), settings.threads)
-    fitted = fit_routing(rows, parted.train, encoder, settings.seed)
+    encoder = ensure_encoder(encoders, settings.encoder)
+    texts = (text for moment in rows.moments for text in moment.customer_texts)
+    embeddings = embedded(encoder, texts, settings.models / EMBEDDINGS)
+    fitted = fit_routing(rows, parted.train, embeddings, settings.seed)
     with tracking.tracked("routing", rows.fingerprint) as run, _new_version("routing", settings) as new:
         manifest = _routing_manifest(fitted, encoder, rows, new.version, run.run_id, settings)
         report = evaluate_routing(RoutingModel(manifest, fitted.weights, encoder), rows, parted, settings.seed)

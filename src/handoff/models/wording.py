@@ -1,0 +1,143 @@
+"""Scores of one text: a linear model over its hashed n-grams and its embedding, learnt from labelled texts.
+
+A score is a sum of one coefficient a known n-gram and one a dimension of the embedding. N-grams weigh by how often
+they occur and how rare they are (tf-idf), words and letters each brought to length 1, so that a long message counts no
+more than a short one. The same code computes the weights for fitting and for serving, and remembers by text.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from handoff.errors import BadModel
+from handoff.models.encoder import Encoder
+from handoff.models.ngrams import WORDS_FROM, hashed, words
+
+Floats = NDArray[np.float32]
+Positions = NDArray[np.intp]
+
+CACHED_TEXTS = 20_000
+
+
+class Vocabulary(msgspec.Struct, frozen=True):
+    """The n-grams that a model knows: sorted `hashes` (uint32) and how much each tells (`rarity`, float32), (n,).
+
+    `words_weigh`, `letters_weigh` and `meaning_weighs` (of the embedding) set the three blocks of a text's features off
+    against each other.
+    """
+
+    hashes: NDArray[np.uint32]
+    rarity: Floats
+    words_weigh: float = 1.0
+    letters_weigh: float = 1.0
+    meaning_weighs: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def read(self, text: str) -> tuple[Positions, Floats]:
+        """Which n-grams of the vocabulary a text holds, and their weights: two arrays of shape (n_found,)."""
+        found, counts = hashed(words(text))
+        at = np.searchsorted(self.hashes, found)
+        at[at == len(self.hashes)] = 0
+        known = self.hashes[at] == found if len(self.hashes) else np.zeros(len(found), dtype=np.bool_)
+        positions, kept = at[known], found[known]
+        values = (1 + np.log(counts[known])) * self.rarity[positions]
+        border = int(np.searchsorted(kept, WORDS_FROM))
+        _to_length(values[:border], self.letters_weigh)
+        _to_length(values[border:], self.words_weigh)
+        return positions, values
+
+
+def _to_length(values: Floats, length: float) -> None:
+    total = float(values @ values)
+    if total > 0:
+        values *= np.float32(length / total**0.5)
+
+
+class Coefficients(msgspec.Struct, frozen=True):
+    """`grams` (n_grams, n_scores) and `meaning` (n_dimensions, n_scores; no rows without an encoder), float32."""
+
+    grams: Floats
+    meaning: Floats
+
+    @property
+    def scores(self) -> int:
+        """How many scores a text gets."""
+        return int(self.grams.shape[1])
+
+
+class Wording:
+    """A fitted model of wordings: texts to scores. An intercept is the caller's: a text without words scores 0."""
+
+    def __init__(self, vocabulary: Vocabulary, coefficients: Coefficients, encoder: Encoder | None) -> None:
+        self.vocabulary, self.coefficients, self.encoder = vocabulary, coefficients, encoder
+        self.score = functools.lru_cache(maxsize=CACHED_TEXTS)(self._score)
+
+    def scores(self, texts: Sequence[str]) -> Floats:
+        """Array of shape (n_texts, n_scores), float32."""
+        found = np.empty((len(texts), self.coefficients.scores), dtype=np.float32)
+        for row, text in enumerate(texts):
+            found[row] = self.score(text)
+        return found
+
+    def _score(self, text: str) -> Floats:
+        """One text's scores, array of shape (n_scores,), from memory where they are known (`score`)."""
+        positions, values = self.vocabulary.read(text)
+        total: Floats = values @ self.coefficients.grams[positions]
+        if self.encoder is not None:
+            vector = self.encoder.encode([text])[0] * np.float32(self.vocabulary.meaning_weighs)
+            total = total + vector @ self.coefficients.meaning
+        total.setflags(write=False)
+        return total
+
+
+def wording_bytes(vocabulary: Vocabulary, coefficients: Coefficients) -> bytes:
+    """Vocabulary and coefficients as an .npz file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **msgspec.structs.asdict(vocabulary), **msgspec.structs.asdict(coefficients))
+    return buffer.getvalue()
+
+
+def read_wording(path: Path, encoder: Encoder | None) -> Wording:
+    """The model in `path`; never unpickles. Raises `BadModel` when its arrays cannot be read or do not fit."""
+    try:
+        # From memory: given a path to a broken archive, NumPy leaves the file open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in _FIELDS}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise BadModel(f"{path}: cannot be read ({error}); train again") from error
+    vocabulary = Vocabulary(found["hashes"], found["rarity"], *(float(found[name]) for name in _WEIGHTS))
+    coefficients = Coefficients(found["grams"], found["meaning"])
+    _check(path, vocabulary, coefficients, encoder)
+    return Wording(vocabulary, coefficients, encoder)
+
+
+_WEIGHTS = ("words_weigh", "letters_weigh", "meaning_weighs")
+_FIELDS = ("hashes", "rarity", *_WEIGHTS, "grams", "meaning")
+
+
+def _check(path: Path, vocabulary: Vocabulary, coefficients: Coefficients, encoder: Encoder | None) -> None:
+    grams, dimensions = len(vocabulary.hashes), 0 if encoder is None else encoder.dimensions
+    expected = {
+        "hashes": (vocabulary.hashes, np.uint32, (grams,)),
+        "rarity": (vocabulary.rarity, np.float32, (grams,)),
+        "grams": (coefficients.grams, np.float32, (grams, coefficients.grams.shape[-1])),
+        "meaning": (coefficients.meaning, np.float32, (dimensions, coefficients.grams.shape[-1])),
+    }
+    for name, (array, kind, shape) in expected.items():
+        if array.dtype != kind or array.shape != shape:
+            raise BadModel(f"{path}: {name} is {array.dtype} {array.shape}; expected {np.dtype(kind)} {shape}")
+        if not np.isfinite(array).all():
+            raise BadModel(f"{path}: {name} holds numbers that are not finite; train again")
+    if (np.diff(vocabulary.hashes.astype(np.int64)) <= 0).any():
+        raise BadModel(f"{path}: the hashes are not sorted; train again")

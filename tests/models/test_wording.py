@@ -1,0 +1,95 @@
+"""A model of wordings: what it scores is what was fitted, from a file that is checked and never unpickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handoff.errors import BadModel
+from handoff.models.encoder import Encoder
+from handoff.models.files import write_atomically
+from handoff.models.ngrams import WORDS_FROM, hashed, words
+from handoff.models.wording import Coefficients, Vocabulary, Wording, read_wording, wording_bytes
+
+
+@pytest.fixture(scope="module")
+def encoder(trained_models: Path) -> Encoder:
+    (folder,) = (trained_models / "encoders").iterdir()
+    return Encoder.load(folder)
+
+
+def vocabulary(*texts: str) -> Vocabulary:
+    hashes = np.unique(np.concatenate([hashed(words(text))[0] for text in texts]))
+    return Vocabulary(hashes, np.linspace(1, 2, len(hashes), dtype=np.float32), words_weigh=2.0, letters_weigh=0.5)
+
+
+def coefficients(known: Vocabulary, dimensions: int, scores: int = 3) -> Coefficients:
+    rng = np.random.default_rng(1)
+    return Coefficients(
+        rng.normal(size=(len(known), scores)).astype(np.float32),
+        rng.normal(size=(dimensions, scores)).astype(np.float32),
+    )
+
+
+def test_words_and_letters_each_have_their_length() -> None:
+    known = vocabulary("I want my money back")
+    positions, values = known.read("my money, please")
+    of_words = known.hashes[positions] >= WORDS_FROM
+    assert np.linalg.norm(values[of_words]) == pytest.approx(2.0)
+    assert np.linalg.norm(values[~of_words]) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "日本語"], ids=["empty", "spaces", "nothing that is known"])
+def test_a_text_of_which_nothing_is_known_scores_zero(text: str) -> None:
+    known = vocabulary("I want my money back")
+    assert not Wording(known, coefficients(known, 0), None).scores([text]).any()
+
+
+def test_scores_are_the_weighted_sum_of_coefficients(encoder: Encoder) -> None:
+    known = vocabulary("I want my money back")
+    chosen = coefficients(known, encoder.dimensions)
+    positions, values = known.read("my money")
+    expected = values @ chosen.grams[positions] + encoder.encode(["my money"])[0] @ chosen.meaning
+    assert Wording(known, chosen, encoder).scores(["my money"])[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_file_gives_the_model_back(tmp_path: Path, encoder: Encoder) -> None:
+    known = vocabulary("I want my money back", "where is my parcel?")
+    before = Wording(known, coefficients(known, encoder.dimensions), encoder)
+    write_atomically(tmp_path / "wording.npz", wording_bytes(before.vocabulary, before.coefficients))
+    after = read_wording(tmp_path / "wording.npz", encoder)
+    assert (after.scores(["my parcel", ""]) == before.scores(["my parcel", ""])).all()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        pytest.param("hashes", np.array([2, 1], dtype=np.uint32), "not sorted", id="hashes out of order"),
+        pytest.param("rarity", np.ones(3, dtype=np.float32), r"rarity is float32 \(3,\)", id="another length"),
+        pytest.param("grams", np.full((2, 1), np.nan, dtype=np.float32), "not finite", id="no numbers"),
+        pytest.param(
+            "meaning", np.ones((4, 1), dtype=np.float32), r"meaning is .*expected float32 \(0, 1\)", id="encoder"
+        ),
+        pytest.param("grams", np.array([[{}], [{}]], dtype=object), "cannot be read", id="a pickle"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named(tmp_path: Path, field: str, value: np.ndarray, says: str) -> None:
+    arrays: dict[str, np.ndarray | float] = {
+        "hashes": np.array([1, 2], dtype=np.uint32),
+        "rarity": np.ones(2, dtype=np.float32),
+        "words_weigh": 1.0,
+        "letters_weigh": 1.0,
+        "meaning_weighs": 1.0,
+        "grams": np.ones((2, 1), dtype=np.float32),
+        "meaning": np.ones((0, 1), dtype=np.float32),
+    }
+    np.savez(tmp_path / "wording.npz", **{**arrays, field: value})
+    with pytest.raises(BadModel, match=says):
+        read_wording(tmp_path / "wording.npz", None)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match=r"wording\.npz: cannot be read"):
+        read_wording(tmp_path / "wording.npz", None)
