@@ -72,6 +72,22 @@ def test_intervals_repeat_with_their_seed() -> None:
     assert metrics.intervals(Y, P, W, of, seed=3) == metrics.intervals(Y, P, W, of, seed=3)
 
 
+def test_f1_equals_scikit_learns() -> None:
+    called = P > 0.4
+    assert metrics.f1(Y, called, W) == pytest.approx(reference.f1_score(Y, called, sample_weight=W))
+    macro = reference.f1_score(Y, called, sample_weight=W, average="macro")
+    assert metrics.macro_f1(Y, called, W) == pytest.approx(macro)
+    assert metrics.f1(Y, np.zeros(400, dtype=bool), W) == 0
+
+
+def test_any_figure_gets_the_interval_that_its_own_function_would_give_it() -> None:
+    of = np.arange(400) // 4
+    found = metrics.resampled_interval(lambda counts: metrics.brier(Y, P, counts), of, seed=3)
+    expected = metrics.intervals(Y, P, np.ones(400), of, seed=3)["brier"]
+    assert found.value == pytest.approx(expected.value)
+    assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
+
+
 def test_a_share_of_nothing_is_not_defined() -> None:
     assert metrics.share(np.array([], dtype=bool), np.array([], dtype=np.int64), seed=1) == Interval(None, None, None)
 

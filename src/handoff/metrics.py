@@ -122,6 +122,29 @@ def share(hits: NDArray[np.bool_], of: Integers, seed: int, resamples: int = RES
     return _interval(float(hits.mean()), drawn)
 
 
+def resampled_interval(
+    measure: Callable[[Floats], float], of: Integers, seed: int, resamples: int = RESAMPLES
+) -> Interval:
+    """Any figure with its 95 % interval, by resampling what `of` names.
+
+    `measure` computes the figure from how much each row counts, an array of shape (n_rows,): ones for the figure
+    itself. Rows that count 0 are not drawn. NaN where it is not defined.
+    """
+    value = measure(np.ones(len(of)))
+    return _interval(_defined(value), [measure(counts) for counts in _resampled(of, seed, resamples)])
+
+
+def f1(y: Integers, called: NDArray[np.bool_], weight: Floats) -> float:
+    """Harmonic mean of precision and recall of the positive class; 0 where nothing is found."""
+    hit = float(weight[(y == 1) & called].sum())
+    return 2 * hit / max(float(weight[y == 1].sum() + weight[called].sum()), EPSILON)
+
+
+def macro_f1(y: Integers, called: NDArray[np.bool_], weight: Floats) -> float:
+    """Mean of the F1 of the positive and of the negative class."""
+    return (f1(y, called, weight) + f1(1 - y, ~called, weight)) / 2
+
+
 def _resampled(of: Integers, seed: int, resamples: int) -> Iterator[Floats]:
     """How often each row is drawn, resample by resample: arrays of shape (n_rows,)."""
     rng = np.random.default_rng(seed)

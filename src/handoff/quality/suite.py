@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from handoff.errors import BadInput, nearest
+from handoff.quality import betold
 from handoff.quality.row import Row
 from handoff.quality.settings import QualitySettings
 
@@ -24,7 +25,9 @@ class Part:
     rows: Rows
 
 
-SETS: dict[str, Part] = {}
+SETS: dict[str, Part] = {
+    "betold": Part(("betold",), betold.rows),
+}
 # Further tables, each asked for by name, never part of the headline run.
 STUDIES: dict[str, Part] = {}
 
