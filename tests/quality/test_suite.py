@@ -88,7 +88,7 @@ def test_an_aim_is_reached_or_missed(given: dict[str, object], reached: bool | N
 
 def test_the_page_names_command_time_and_every_figure(data: Path) -> None:
     text = page(run(data, []))
-    assert "`handoff evaluate`, encoder `minilm`, seed 7: 3 s (calls 1 s)" in text
+    assert "`handoff evaluate`, encoder `static`, seed 7: 3 s (calls 1 s)" in text
     assert (
         "| CALLS | first 4 turns | hand-off | AUC | **0.650** [0.610, 0.690] | bootstrap over calls "
         "|  | 0.604 | always 0.500 | 0.640 reached |" in text

@@ -49,12 +49,14 @@ def evaluate_command(
     Example: `handoff evaluate --data data/sample`
     """
     if suite is not None:
-        from handoff.quality.settings import DEFAULT_ENCODER, QualitySettings
+        from handoff.models.encoder import DEFAULT_KIND, check_kind
+        from handoff.quality.settings import QualitySettings
 
         check_suite(suite)
         folder = data or benchmark_data
         check_data(folder)
-        settings = QualitySettings(work=work, encoder=encoder or DEFAULT_ENCODER, seed=seed, threads=threads)
+        kind = check_kind(encoder or DEFAULT_KIND)
+        settings = QualitySettings(work=work, encoder=kind, seed=seed, threads=threads)
         run_public_suite(_kind(ablation), sets, folder, out, settings, as_json)
         return
     if data is None:

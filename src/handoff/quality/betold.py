@@ -19,7 +19,7 @@ from handoff.features.follower import follow
 from handoff.formats.betold import read_betold
 from handoff.formats.record import Found
 from handoff.metrics import Interval, auroc, macro_f1, resampled_interval
-from handoff.quality.calls import WAYS, Call, Prefix, Way, choose, score
+from handoff.quality.calls import WAYS, Call, Prefix, choose, score
 from handoff.quality.row import Row
 from handoff.quality.settings import QualitySettings
 
@@ -96,18 +96,35 @@ def _call(record: Found) -> Call:
 
 
 def _rows(task: Task, valid: Sequence[Call], test: Sequence[Call], settings: QualitySettings) -> Iterator[Row]:
-    learn, held = prefixes(valid, task.see), prefixes(test, task.see)
-    y = np.array([prefix.call.y for prefix in held])
-    way, cut = fit(task, valid, settings)
-    p = score(way, learn, held, settings)
-    settings.step()
-    unseen = np.array([call.content not in {c.content for c in valid} for call in test])
+    held = prefixes(test, task.see)
+    y = np.array([prefix.y for prefix in held])
+    p, cut = predict(task, valid, held, settings)
     going_on = np.array([prefix.seen < len(prefix.call.turns) for prefix in held])
-    parts = {"": np.ones(len(y), dtype=bool), ", without calls that valid holds too": unseen}
+    parts = {"": np.ones(len(y), dtype=bool), ", without calls that valid holds too": ~in_both(test, valid)}
     if not going_on.all() and going_on.any():
         parts[", only calls that go on"] = going_on
     for name, kept in parts.items():
-        yield from _figures(task, name, way, y[kept], p[kept], cut, _trivial(held, kept), settings.seed)
+        yield from _figures(task, name, y[kept], p[kept], cut, _trivial(held, kept), settings.seed)
+
+
+def predict(
+    task: Task, valid: Sequence[Call], held: Sequence[Prefix], settings: QualitySettings
+) -> tuple[Floats, float]:
+    """Probabilities of what is held out, array of shape (n_held,), and the one from which a call counts as lost.
+
+    The way of fitting and the cut come from folds of valid alone.
+    """
+    learn = prefixes(valid, task.see)
+    way, cut = choose(learn, WAYS, FOLDS, settings)
+    p = score(way, learn, held, settings)
+    settings.step()
+    return p, cut
+
+
+def in_both(calls: Sequence[Call], others: Sequence[Call]) -> NDArray[np.bool_]:
+    """Which of the calls are the same as one of the others: array of shape (n_calls,)."""
+    contents = {call.content for call in others}
+    return np.array([call.content in contents for call in calls])
 
 
 def prefixes(calls: Sequence[Call], see: Callable[[Call], int]) -> list[Prefix]:
@@ -115,13 +132,8 @@ def prefixes(calls: Sequence[Call], see: Callable[[Call], int]) -> list[Prefix]:
     return [Prefix(call, see(call)) for call in calls]
 
 
-def fit(task: Task, valid: Sequence[Call], settings: QualitySettings) -> tuple[Way, float]:
-    """The way of fitting, and the probability from which a call counts as lost: both from folds of valid alone."""
-    return choose(prefixes(valid, task.see), WAYS, FOLDS, settings)
-
-
 def _figures(
-    task: Task, part: str, way: Way, y: Integers, p: Floats, cut: float, trivial: dict[str, Floats], seed: int
+    task: Task, part: str, y: Integers, p: Floats, cut: float, trivial: dict[str, Floats], seed: int
 ) -> Iterator[Row]:
     alone = np.arange(len(y))
     auc = resampled_interval(lambda w: auroc(y, p, w), alone, seed)

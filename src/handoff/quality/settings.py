@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-DEFAULT_ENCODER = "minilm"
+from handoff.models.encoder import DEFAULT_KIND, Kind
+
+DEFAULT_ENCODER = DEFAULT_KIND
 DEFAULT_SEED = 7
 
 
@@ -20,7 +22,7 @@ class QualitySettings:
     vectors), and `step`, which is called once a piece of work so that somebody sees it go on."""
 
     work: Path
-    encoder: str = DEFAULT_ENCODER
+    encoder: Kind = DEFAULT_ENCODER
     seed: int = DEFAULT_SEED
     threads: int = 2
     step: Callable[[], None] = _nothing
