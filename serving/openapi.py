@@ -8,13 +8,20 @@ from typing import Any
 import msgspec
 
 import handoff
+from handoff.access import Role
 from handoff.decision import Answer
 from handoff.store import Feedback
 from handoff.transcript import Conversation
 from serving.bodies import BESIDE_MESSAGE
-from serving.http import MESSAGES, Fault
+from serving.http import Fault
 from serving.records import Received, Rules, Status
+from serving.roles import MESSAGES, role_of
 
+KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key made by `handoff keys add`. Not asked for where the service runs without keys.",
+}
 REFERENCE = "#/components/schemas/{name}"
 
 EXAMPLE: dict[str, Any] = {
@@ -56,24 +63,43 @@ def document() -> dict[str, Any]:
         (Conversation, Answer, Feedback, Received, Rules, Status, Fault), ref_template=REFERENCE
     )  # fmt: skip
     schemas["NewMessage"] = _new_message(schemas)
+    paths = _paths()
+    for path, operations in paths.items():
+        _ask_for_key(operations, role_of(path))
     return {
         "openapi": "3.1.0",
         "info": {"title": "handoff", "version": handoff.__version__, "description": handoff.__doc__},
         "servers": [{"url": "."}],
-        "paths": {
-            "/predict": {"post": _predict()},
-            "/predict_batch": {"post": _predict_batch()},
-            MESSAGES: {"post": _add_message()},
-            "/outcomes": {"post": _report_outcome()},
-            "/rules": {"get": _get("rules", "The rules that guarantee a hand-off", _schema("Rules"))},
-            "/status": {"get": _get("status", "Mode, versions and problems of one worker", _schema("Status"))},
-            "/livez": {"get": _get("livez", "200 while the process lives", None)},
-            "/readyz": {"get": _readyz()},
-            "/metrics": {"get": _get("metrics", "Metrics for Prometheus", None)},
-            "/docs.json": {"get": _get("document", "This document", {"type": "object"})},
-        },
-        "components": {"schemas": schemas},
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"key": KEY}},
     }
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/predict": {"post": _predict()},
+        "/predict_batch": {"post": _predict_batch()},
+        MESSAGES: {"post": _add_message()},
+        "/outcomes": {"post": _report_outcome()},
+        "/rules": {"get": _get("rules", "The rules that guarantee a hand-off", _schema("Rules"))},
+        "/status": {"get": _get("status", "Mode, versions and problems of one worker", _schema("Status"))},
+        "/livez": {"get": _get("livez", "200 while the process lives", None)},
+        "/readyz": {"get": _readyz()},
+        "/metrics": {"get": _get("metrics", "Metrics for Prometheus", None)},
+        "/docs.json": {"get": _get("document", "This document", {"type": "object"})},
+    }
+
+
+def _ask_for_key(operations: dict[str, Any], role: Role | None) -> None:
+    """Say of a path's operations which key they take; they answer without where the service runs without keys."""
+    for operation in operations.values():
+        operation["security"] = [] if role is None else [{"key": []}]
+        if role is not None:
+            operation["description"] = f"Takes a key that may {role}."
+            operation["responses"] |= {
+                "401": _answer("No key, or one that is unknown or revoked", _schema("Fault")),
+                "403": _answer(f"A key that may not {role}", _schema("Fault")),
+            }
 
 
 def _predict() -> dict[str, Any]:
@@ -156,9 +182,12 @@ def _post(name: str, summary: str, body: str, content: dict[str, Any], answer: d
         "responses": {
             "200": _answer("The answer", answer),
             "400": _answer("Not usable; names the field, what is wrong with it and what is expected", _schema("Fault")),
+            "408": _answer("The body did not come in time", _schema("Fault")),
             "413": _answer("The body is too large", _schema("Fault")),
             "415": _answer("The body is not JSON", _schema("Fault")),
-            "503": _answer("Too much waits already; the header retry-after says when to try again", _schema("Fault")),
+            "503": _answer(
+                "Too much waits already, or it took too long; try again after retry-after", _schema("Fault")
+            ),
         },
     }
 

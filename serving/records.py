@@ -12,7 +12,7 @@ from handoff.policy import Action, Policy, rule_action
 from handoff.rules import Rule, RuleBook, Urgency
 from handoff.rules.words import condition_in_words
 
-Part = Literal["escalation", "routing", "scoring", "store"]
+Part = Literal["escalation", "routing", "scoring", "store", "keys"]
 
 
 class RuleRecord(msgspec.Struct, frozen=True):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -21,21 +23,28 @@ from handoff.errors import Problem
 from handoff.settings import read_settings
 from serving.bodies import many_conversations, one_conversation, one_feedback, one_message
 from serving.current import CurrentJudge, Decided
-from serving.http import MESSAGES, Guard, Refused, conversation_id, json_response, read_body, refusal, request_id
+from serving.gate import gate_of_worker
+from serving.guard import Guard
+from serving.http import Fault, Refused, conversation_id, json_response, read_body, refusal, request_id
 from serving.lean import import_lightgbm_alone
 from serving.ledger import Ledger
 from serving.logs import RequestLog, write_json_lines
 from serving.measured import name_routes_in_metrics
 from serving.metrics import Gauges, Metrics
 from serving.records import Received, Rules, Status, rule_records
+from serving.roles import MESSAGES
 from serving.routes import get_routes
+from serving.wire import bound_connections
 
 T = TypeVar("T")
 
 LOOKS_FOR_CHAMPION_SECONDS = 1.0
 # A body over this is worked on beside the event loop, so that no long conversation keeps the others waiting.
 LONG_BODY_BYTES = 128 * 1024
-REQUEST_SECONDS = 60
+# Guard gives up earlier, and says more.
+REQUEST_SECONDS = 3_600
+
+log = logging.getLogger("bentoml.handoff")
 
 
 class Body(IODescriptor):
@@ -126,7 +135,9 @@ class HandoffService:
     def status(self) -> Status:
         """How this worker is."""
         status = self.current.status(os.getpid())
-        return msgspec.structs.replace(status, problems=(*status.problems, *self.ledger.problems))
+        keys = gate_of_worker().trouble
+        beside = (*self.ledger.problems, *(() if keys is None else (keys,)))
+        return msgspec.structs.replace(status, problems=(*status.problems, *beside))
 
     def _gauges(self) -> Gauges:
         return Gauges(
@@ -140,7 +151,7 @@ class HandoffService:
     async def _predict(self, request: Request) -> Answer:
         explain, name = _wants_all_indicators(request), request_id(request)
         with self.metrics.timed("read_body"):
-            body = await read_body(request, self.settings.max_body_bytes)
+            body = await read_body(request, self.settings.max_body_bytes, self.settings.body_seconds)
 
         def work() -> list[Decided]:
             return self.current.decide([one_conversation(body)], explain=explain, request_id=name)
@@ -153,7 +164,7 @@ class HandoffService:
     async def _predict_batch(self, request: Request) -> list[Answer]:
         explain, name = _wants_all_indicators(request), request_id(request)
         with self.metrics.timed("read_body"):
-            body = await read_body(request, self.settings.max_batch_bytes)
+            body = await read_body(request, self.settings.max_batch_bytes, self.settings.body_seconds)
 
         def work() -> list[Decided]:
             conversations = many_conversations(body, self.settings.max_batch)
@@ -173,7 +184,7 @@ class HandoffService:
     async def _add_message(self, request: Request) -> Answer:
         self._check_store_is_on()
         explain, name, conversation = _wants_all_indicators(request), request_id(request), conversation_id(request)
-        body = await read_body(request, self.settings.max_body_bytes)
+        body = await read_body(request, self.settings.max_body_bytes, self.settings.body_seconds)
         key = request.headers.get("idempotency-key")
         with self.metrics.timed("store"):
             answer = await self.ledger.add(
@@ -184,7 +195,7 @@ class HandoffService:
 
     async def _report_outcome(self, request: Request) -> Received:
         self._check_store_is_on()
-        body = await read_body(request, self.settings.max_body_bytes)
+        body = await read_body(request, self.settings.max_body_bytes, self.settings.body_seconds)
         reported = (await self.ledger.report(lambda: one_feedback(body))).reported
         return Received(reported.feedback.conversation_id, reported.feedback.key or "", reported.at)
 
@@ -219,6 +230,10 @@ async def _answered(work: Awaitable[Any]) -> Response:
         return json_response(await work)
     except Refused as refused:
         return refusal(refused)
+    except Exception as error:
+        # BentoML would log the error's own words, which may quote a customer.
+        log.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+        return json_response(Fault("The service failed on this request; its log says where"), 500)
 
 
 def _wants_all_indicators(request: Request) -> bool:
@@ -240,3 +255,4 @@ def _settle_memory() -> None:
 HandoffService.add_asgi_middleware(Guard)
 HandoffService.add_asgi_middleware(RequestLog)  # inside Guard, which gives the request its id
 name_routes_in_metrics()
+bound_connections()

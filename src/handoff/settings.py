@@ -12,7 +12,19 @@
     HANDOFF_KEEP_RAW_TEXT    "true": the store keeps texts as they came, too              false
     HANDOFF_LOG_FORMAT       "json": a JSON object a line; "text": lines for people         json
     HANDOFF_LOG_REQUESTS     "true": log every request, not only refused and failed ones   false
+    HANDOFF_KEYS             file of the keys that callers need; "none" for no keys       handoff-keys.json
+    HANDOFF_WITHOUT_KEYS     "true": answer everybody while there is no file of keys      false
+    HANDOFF_MAX_MESSAGES         most messages in a conversation                          10000
+    HANDOFF_MAX_TEXT_CHARACTERS  longest text of a message                                100000
+    HANDOFF_MAX_NESTING          how deep a body may be nested                            32
+    HANDOFF_MAX_HEADER_BYTES     largest head of a request                                32768
+    HANDOFF_MAX_CONNECTIONS      most open connections of one worker                      1000
+    HANDOFF_HEAD_SECONDS         how long the head of a request may take to come          10
+    HANDOFF_BODY_SECONDS         how long its body may take                               20
+    HANDOFF_REQUEST_SECONDS      how long a request may take altogether                   50
+    HANDOFF_KEEP_ALIVE_SECONDS   how long a connection may stay unused                    75
     HANDOFF_SUPERVISOR       set by `handoff serve`: the process without which a worker has no business
+    HANDOFF_OWN_DIGEST       set by `handoff serve`: hash of the key by which it looks at its workers
 
 Training alone also reads HANDOFF_MLFLOW_URI (`handoff.training.tracking`) and HANDOFF_ENCODER (`handoff train`).
 
@@ -30,6 +42,9 @@ from typing import Any, Literal
 from handoff.errors import BadInput
 
 PREFIX = "HANDOFF_"
+# Where the keys are unless HANDOFF_KEYS says otherwise.
+KEYS_FILE = "handoff-keys.json"
+_SWITCHES = ("require_model", "keep_raw_text", "without_keys", "log_requests")
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -50,6 +65,18 @@ class Settings:
     keep_raw_text: bool = False
     log_format: Literal["json", "text"] = "json"
     log_requests: bool = False
+    keys: Path | None = Path(KEYS_FILE)
+    without_keys: bool = False
+    own_digest: str | None = None
+    max_messages: int = 10_000
+    max_text_characters: int = 100_000
+    max_nesting: int = 32
+    max_header_bytes: int = 32 * 2**10
+    max_connections: int = 1_000
+    head_seconds: int = 10
+    body_seconds: int = 20
+    request_seconds: int = 50
+    keep_alive_seconds: int = 75
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -65,13 +92,15 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 def _value(field: str, text: str) -> Path | str | bool | int | None:
     if field in ("models", "rules", "policy"):
         return Path(text).expanduser().absolute()
-    if field == "store":
-        return None if text.lower() == "none" else text
-    if field == "store_key":
+    if field in ("store", "keys") and text.lower() == "none":
+        return None
+    if field == "keys":
+        return Path(text).expanduser().absolute()
+    if field in ("store", "store_key", "own_digest"):
         return text
     if field == "log_format":
         return _one_of(field, text, ("json", "text"))
-    if field in ("require_model", "keep_raw_text", "log_requests"):
+    if field in _SWITCHES:
         return _yes_or_no(field, text)
     return _whole_number(field, text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
 import json
 import os
 import socket
@@ -17,6 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
+from handoff.access import OWN_ID, digest, new_secret, read_keys
 from handoff.commands._app import app
 from handoff.commands._console import complain, console
 from handoff.errors import BadInput
@@ -26,8 +28,6 @@ from handoff.settings import Settings, read_settings
 
 SERVICE = "serving.service:HandoffService"
 
-# Chat backends keep connections open; BentoML's 5 seconds would close them between two messages.
-KEEP_ALIVE_SECONDS = 75
 # How long a request in flight may hold up the end.
 FINISH_SECONDS = 10
 START_SECONDS = 60.0
@@ -48,24 +48,37 @@ def serve(
         str | None,
         typer.Option(help="Database URL of the store, none for no store; HANDOFF_STORE, or ./handoff.sqlite."),
     ] = None,
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            help="File of the keys that callers need, none for no keys; HANDOFF_KEYS, or ./handoff-keys.json."
+        ),
+    ] = None,
+    without_keys: Annotated[
+        bool,
+        typer.Option("--without-keys", help="Answer everybody, also on a network; something else must protect it."),
+    ] = False,
 ) -> None:
     """Answer predictions over HTTP until stopped with Ctrl-C.
 
     Without a trained model the rules answer alone. A version promoted later is taken up while it runs. Decisions,
     conversations and outcomes are kept in the store; while that does not work, answers are given all the same.
+    Keys are asked for as soon as there are any (`handoff keys add`); on a network it does not start without.
 
     Example: `handoff serve --port 3000 --models models`
     """
     address = _address(host)
     _tell_workers(models, rules, store)
+    own_key = _tell_about_keys(keys, without_keys)
     settings = read_settings()
+    _check_keys(settings, host, address, is_given=keys is not None)
     load_policy(settings.policy, load_rules(settings.rules))  # a worker would only find out, and be started again
     _check_free(host, address, port)
     url = f"http://{f'[{address}]' if ':' in address else address}:{port}"
     console.print(f"Starting on {url}", markup=False)
-    threading.Thread(target=_announce, args=(url, settings), daemon=True).start()
+    threading.Thread(target=_announce, args=(url, own_key), daemon=True).start()
     with tempfile.TemporaryDirectory(prefix="handoff-") as scratch:
-        _run(address, port, workers, scratch)
+        _run(address, port, workers, scratch, settings)
 
 
 def _tell_workers(models: Path | None, rules: Path | None, store: str | None) -> None:
@@ -85,6 +98,38 @@ def _tell_workers(models: Path | None, rules: Path | None, store: str | None) ->
     os.environ["HANDOFF_SUPERVISOR"] = str(os.getpid())
 
 
+def _tell_about_keys(keys: str | None, without_keys: bool) -> str:
+    """Settings on keys for the workers; returns the key by which this process may look at them, of which they know the
+    hash alone."""
+    if keys is not None:
+        os.environ["HANDOFF_KEYS"] = keys
+    if without_keys:
+        os.environ["HANDOFF_WITHOUT_KEYS"] = "true"
+    path = read_settings().keys
+    os.environ["HANDOFF_KEYS"] = "none" if path is None else str(path.absolute())
+    own_key = new_secret(OWN_ID)
+    os.environ["HANDOFF_OWN_DIGEST"] = digest(OWN_ID, own_key)
+    return own_key
+
+
+def _check_keys(settings: Settings, host: str, address: str, *, is_given: bool) -> None:
+    """Say who will be answered; misuse where that would be everybody on a network without anybody having said so."""
+    path = settings.keys
+    if path is not None and (is_given or path.exists()):
+        count = sum(key.revoked_at is None for key in read_keys(path))
+        console.print(f"Keys are asked for: {count} in {path}", markup=False)
+    elif settings.without_keys:
+        console.print("WITHOUT KEYS: whoever reaches this service is answered", markup=False, style="red")
+    elif ipaddress.ip_address(address).is_loopback:
+        console.print("No keys: programs on this machine are answered, nobody else", markup=False)
+    else:
+        problem = (
+            f"{host} can be reached by others and there are no keys; make one with 'handoff keys add NAME --role "
+            "predict', or say --without-keys where something else keeps strangers out"
+        )
+        raise typer.BadParameter(problem, param_hint="--host")
+
+
 def _absolute(store: str) -> str:
     """The store's URL; a file of SQLite is in the user's folder unless it says otherwise."""
     scheme, separator, path = store.partition(":///")
@@ -93,7 +138,7 @@ def _absolute(store: str) -> str:
     return f"{scheme}:///{Path(path).expanduser().absolute()}"
 
 
-def _run(address: str, port: int, workers: int, scratch: str) -> None:
+def _run(address: str, port: int, workers: int, scratch: str, settings: Settings) -> None:
     """Hand the service to BentoML; returns once it and its workers have stopped."""
     # All of these are read when BentoML is imported, or by the workers.
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"
@@ -112,7 +157,8 @@ def _run(address: str, port: int, workers: int, scratch: str) -> None:
         working_dir=folder,
         host=address,
         port=port,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        # Chat backends keep connections open; BentoML's 5 seconds would close them between two messages.
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=FINISH_SECONDS,
     )
 
@@ -146,10 +192,10 @@ def _check_free(host: str, address: str, port: int) -> None:
             raise typer.Exit(1) from None
 
 
-def _announce(url: str, settings: Settings) -> None:
+def _announce(url: str, own_key: str) -> None:
     """Once the service answers, print how it is and where to look."""
     reachable = url.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
-    status = _first_status(reachable + "/status")
+    status = _first_status(reachable + "/status", own_key)
     if status is None:
         complain(f"{reachable} does not answer after {START_SECONDS:.0f} seconds; see the messages above")
         return
@@ -161,12 +207,13 @@ def _announce(url: str, settings: Settings) -> None:
     console.print(f"Try it at {reachable}/docs, stop it with Ctrl-C", markup=False)
 
 
-def _first_status(url: str) -> dict[str, Any] | None:
+def _first_status(url: str, own_key: str) -> dict[str, Any] | None:
     # A proxy in the environment is not for a service on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, headers={"authorization": f"Bearer {own_key}"})
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
-        with suppress(OSError, urllib.error.URLError, ValueError), opener.open(url, timeout=5) as answer:
+        with suppress(OSError, urllib.error.URLError, ValueError), opener.open(request, timeout=5) as answer:
             status: dict[str, Any] = json.loads(answer.read())
             return status
         time.sleep(0.1)

@@ -52,7 +52,7 @@ def read_json(path: Path, kind: type[T]) -> T:
         raise BadModel(f"{path}: cannot be read ({error}); restore the folder or train again") from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file under a temporary name, then rename it: a reader sees the old or the new, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -61,7 +61,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp gives 0600; the service may run as another user
+        os.chmod(temporary, mode)  # mkstemp gives 0600; the service may run as another user
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
