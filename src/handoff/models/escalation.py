@@ -15,6 +15,7 @@ from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.features.follower import Moment
 from handoff.models.calibration import NONE, Calibration
 from handoff.models.manifest import BOOSTER_FILE, Manifest, columns
+from handoff.models.trees import small_trees
 from handoff.transcript import Message
 
 Floats = NDArray[np.float64]
@@ -36,6 +37,7 @@ class EscalationModel:
         self.manifest, self._booster = manifest, booster
         self._calibration: Calibration = manifest.calibration or NONE
         self.columns = np.array(columns(manifest, FEATURE_NAMES, FEATURES_VERSION), dtype=np.intp)
+        self._small_trees = small_trees(booster)
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest) -> EscalationModel:
@@ -72,10 +74,13 @@ class EscalationModel:
     def contributions(self, moment: Moment) -> tuple[Contribution, ...]:
         """What each feature adds to the raw log-odds, largest first; with `base` they sum to it.
 
-        Costs about 2 ms for 300 trees: ask only where someone will read it.
+        Costs 0.05 ms for 300 small trees, 2 ms where trees are too large for `small_trees`.
         """
         picked = self._inputs(*_seen([moment]))
-        weights = self._predict(picked, pred_contrib=True)[0, :-1]
+        if self._small_trees is not None:
+            weights = self._small_trees.contributions(picked[0])
+        else:
+            weights = self._predict(picked, pred_contrib=True)[0, :-1]
         order = np.argsort(-weights, kind="stable")
         names = self.manifest.features
         return tuple(Contribution(names[i], float(picked[0, i]), float(weights[i])) for i in order)
@@ -83,6 +88,8 @@ class EscalationModel:
     @property
     def base(self) -> float:
         """Raw log-odds before any feature is looked at, which `contributions` start from."""
+        if self._small_trees is not None:
+            return self._small_trees.base
         missing = np.full((1, len(self.columns)), np.nan)
         return float(self._predict(missing, pred_contrib=True)[0, -1])
 
