@@ -88,8 +88,8 @@ def test_a_planted_leak_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     conversation = next(c for c in simulate(50, 3) if len(c.messages) > 6)
     honest = follow_module.Tracker.row
 
-    def peeking(self: follow_module.Tracker, facts: Row, now: object) -> Row:
-        values = list(honest(self, facts, now))  # type: ignore[arg-type]
+    def peeking(self: follow_module.Tracker, now: object) -> Row:
+        values = list(honest(self, now))  # type: ignore[arg-type]
         values[FEATURE_NAMES.index("customer_messages")] = float(peeking.length)  # type: ignore[attr-defined]
         return tuple(values)
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
 from typing import Literal
 
 import msgspec
 
-from handoff.features.heard import Past
+from handoff.features.heard import Heard, Past
+from handoff.features.signals import Signal
+from handoff.features.statistics import Total
 from handoff.features.table import FEATURES, Fact, Running, State
-from handoff.signals import lexicon_version, read
+from handoff.signals import Reading, lexicon_version, read
 from handoff.transcript import Conversation, Customer, Message
 from handoff.transcript.episodes import Owner, Ownership, step
 from handoff.transcript.redact import redact
@@ -27,54 +29,97 @@ KEPT_TEXTS = 12  # customer messages that routing reads
 KEPT_RECENT = 8  # messages of either side whose wording the escalation model reads
 
 
-def _plan() -> tuple[list[tuple[int, Running]], dict[str, list[int]]]:
-    """The running features, and which of them each side's messages update."""
-    running = [(i, f.source) for i, f in enumerate(FEATURES) if isinstance(f.source, Running)]
-    updates = {
-        role: [k for k, (_, source) in enumerate(running) if source.signal.role in (role, "any")]
-        for role in ("customer", "assistant")
-    }
-    return running, updates
+# A statistic: its place in `Tracker.statistics`, and the position of its feature in the row.
+Place = tuple[int, int]
 
 
-_RUNNING, _UPDATES = _plan()
-_STATES = [(i, f.source.attribute) for i, f in enumerate(FEATURES) if isinstance(f.source, State)]
+def _plan() -> list[tuple[int, Running]]:
+    """The running features, each with its position in the row."""
+    return [(i, f.source) for i, f in enumerate(FEATURES) if isinstance(f.source, Running)]
+
+
+def _updates(role: str) -> tuple[tuple[Callable[[Heard], float | None], tuple[Place, ...]], ...]:
+    """What a message of this role updates: for each signal, the statistics over it."""
+    places: dict[Signal, list[Place]] = {}
+    for k, (i, source) in enumerate(_RUNNING):
+        if source.signal.role in (role, "any") and not _counts_mentions(source):
+            places.setdefault(source.signal, []).append((k, i))
+    return tuple((signal.read, tuple(found)) for signal, found in places.items())
+
+
+def _mentions(role: str) -> dict[str, tuple[Place, ...]]:
+    """By lexicon entry, the counts of the messages of this role that match it. Without a match nothing changes."""
+    places: dict[str, tuple[Place, ...]] = {}
+    for k, (i, source) in enumerate(_RUNNING):
+        entry = source.signal.entry
+        if entry is not None and source.signal.role == role and _counts_mentions(source):
+            places[entry] = (*places.get(entry, ()), (k, i))
+    return places
+
+
+def _counts_mentions(source: Running) -> bool:
+    return source.signal.entry is not None and source.statistic is Total
+
+
+_RUNNING = _plan()
+_UPDATES = {role: _updates(role) for role in ("customer", "assistant")}
+_MENTIONS = {role: _mentions(role) for role in ("customer", "assistant")}
+_NEW = tuple((i, value) for i, source in _RUNNING if (value := source.statistic().value()) is not None)
+_MINUTES_OPEN, _RATING = (
+    next(i for i, f in enumerate(FEATURES) if isinstance(f.source, State) and f.source.attribute == attribute)
+    for attribute in ("minutes_open", "rating")
+)
 
 
 class Tracker:
     """The running features of one episode. Constant time a message; holds no text but the last few messages' words."""
 
-    __slots__ = ("past", "rating", "started_at", "statistics")
+    __slots__ = ("_values", "past", "rating", "started_at", "statistics")
 
-    def __init__(self) -> None:
+    def __init__(self, facts: tuple[float, ...]) -> None:
+        """`facts` is a row with the account's facts filled in, NaN elsewhere."""
         self.statistics = [source.statistic() for _, source in _RUNNING]
         self.past = Past()
         self.started_at: datetime | None = None
         self.rating: float | None = None
+        # The row as it stands: only what a message changes is read from the statistics again.
+        self._values = list(facts)
+        for i, value in _NEW:
+            self._values[i] = value
 
     def begin(self, message: Message) -> None:
         """Note the time of the episode's first message that carries one."""
         if self.started_at is None:
             self.started_at = message.sent_at
 
-    def hear(self, message: Message, locale: str | None) -> None:
+    def hear(self, message: Message, reading: Reading) -> None:
         """Take in one customer or assistant message."""
-        heard = self.past.hear(message, read(message.text, message.role, locale))
-        for k in _UPDATES[message.role]:
-            self.statistics[k].update(_RUNNING[k][1].signal.read(heard))
+        heard = self.past.hear(message, reading)
+        for read_signal, places in _UPDATES[message.role]:
+            signal = read_signal(heard)
+            for place in places:
+                self._update(place, signal)
+        counts = _MENTIONS[message.role]
+        for entry in heard.hits:
+            for place in counts.get(entry, ()):
+                self._update(place, 1.0)
 
-    def row(self, facts: tuple[float, ...], now: datetime | None) -> tuple[float, ...]:
-        """FEATURES in order, NaN for missing. `facts` is such a row with the account's facts filled in."""
-        values = list(facts)
-        for (i, _), statistic in zip(_RUNNING, self.statistics, strict=True):
-            value = statistic.value()
-            if value is not None:
-                values[i] = value
-        for i, attribute in _STATES:
-            value = self.minutes_open(now) if attribute == "minutes_open" else self.rating
-            if value is not None:
-                values[i] = value
-        return tuple(values)
+    def _update(self, place: Place, signal: float | None) -> None:
+        k, i = place
+        statistic = self.statistics[k]
+        statistic.update(signal)
+        value = statistic.value()
+        if value is not None:
+            self._values[i] = value
+
+    def row(self, now: datetime | None) -> tuple[float, ...]:
+        """FEATURES in order, NaN for missing. What stayed the same since the last row is the same object in it."""
+        minutes = self.minutes_open(now)
+        if minutes is not None:
+            self._values[_MINUTES_OPEN] = minutes
+        if self.rating is not None:
+            self._values[_RATING] = self.rating
+        return tuple(self._values)
 
     def minutes_open(self, now: datetime | None) -> float | None:
         """Minutes from the episode's first message to `now`; None without times."""
@@ -118,36 +163,38 @@ class Follower:
         self._start_episode()
 
     def _start_episode(self) -> None:
-        self._episode = Tracker()
+        self._episode = Tracker(self._facts)
         self._since_decline: Tracker | None = None
         self._texts: list[str] = []
         self._recent: tuple[Message, ...] = ()
 
     def add(self, message: Message, *, rating: float | None = None, as_of: datetime | None = None) -> Moment:
         """Take in the next message; `rating` is one that was given for the conversation at this point."""
-        announcement = (
-            message.role == "assistant" and "announces_transfer" in read(message.text, "assistant", None).hits
-        )
+        spoken = message.role in _UPDATES
+        reading = read(message.text, message.role, self._locale) if spoken else None
+        announcement = message.role == "assistant" and reading is not None and "announces_transfer" in reading.hits
         now_step = step(self._ownership, message, announcement=announcement)
         self._ownership, self._index = now_step.ownership, self._index + 1
         if now_step.fresh:
             self._start_episode()
         if now_step.declined:
-            self._since_decline = Tracker()
+            self._since_decline = Tracker(self._facts)
         if message.event != "resolved":
-            self._take_in(message, now_step.read, message.satisfaction if rating is None else rating)
+            self._take_in(
+                message, reading if now_step.read else None, message.satisfaction if rating is None else rating
+            )
         if message.sent_at is not None and (self._newest is None or message.sent_at > self._newest):
             self._newest = message.sent_at
         return self._moment(message, now_step.read, as_of or self._newest)
 
-    def _take_in(self, message: Message, is_read: bool, rating: float | None) -> None:
+    def _take_in(self, message: Message, reading: Reading | None, rating: float | None) -> None:
         for tracker in self._trackers():
             tracker.begin(message)
             if rating is not None and self._ownership.owner == "assistant":
                 tracker.rating = rating
-            if is_read:
-                tracker.hear(message, self._locale)
-        if is_read and message.text:
+            if reading is not None:
+                tracker.hear(message, reading)
+        if reading is not None and message.text:
             self._recent = (*self._recent, message)[-KEPT_RECENT:]
             if message.role == "customer":
                 self._texts.append(message.text)
@@ -157,8 +204,8 @@ class Follower:
         return (self._episode,) if self._since_decline is None else (self._episode, self._since_decline)
 
     def _moment(self, message: Message, is_read: bool, now: datetime | None) -> Moment:
-        row = self._episode.row(self._facts, now)
-        since = row if self._since_decline is None else self._since_decline.row(self._facts, now)
+        row = self._episode.row(now)
+        since = row if self._since_decline is None else self._since_decline.row(now)
         return Moment(
             index=self._index,
             message=message,

@@ -28,16 +28,20 @@ COMPLEXITY = ("technical_terms", "integrations", "deadline", "detailed_explanati
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One number a message of `role` ("customer", "assistant", or "any" of the two)."""
+    """One number a message of `role` ("customer", "assistant", or "any" of the two).
+
+    `entry` is the lexicon entry whose mention the signal is, and nothing else; None for other signals.
+    """
 
     name: str
     role: Literal["customer", "assistant", "any"]
     read: Callable[[Heard], float | None]
+    entry: str | None = None
 
 
 def mentions(entry: str, role: Literal["customer", "assistant"] = "customer") -> Signal:
     """1 when the message matches the lexicon entry, else 0."""
-    return Signal(entry, role, lambda heard: 1.0 if entry in heard.hits else 0.0)
+    return Signal(entry, role, lambda heard: 1.0 if entry in heard.hits else 0.0, entry)
 
 
 def _low_confidence(heard: Heard) -> float | None:

@@ -9,9 +9,10 @@ import hashlib
 import operator
 import string
 from collections.abc import Callable
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 import yaml
@@ -19,6 +20,9 @@ import yaml
 from handoff.errors import BadPolicy, nearest
 from handoff.features import FEATURE_NAMES
 from handoff.rules.reasons import REASONS
+
+if TYPE_CHECKING:
+    from handoff.rules.condition import Conditions
 
 Urgency = Literal["immediate", "rapid", "scheduled"]
 Group = Literal[
@@ -80,11 +84,18 @@ class Rule(msgspec.Struct, frozen=True):
         return frozenset(t.feature for group in self.when for t in group if isinstance(t, NumberTest))
 
 
-class RuleBook(msgspec.Struct, frozen=True):
+class RuleBook(msgspec.Struct, frozen=True, dict=True):
     """All rules in the order of their file, and a digest of that file (twelve hexadecimal digits)."""
 
     rules: tuple[Rule, ...]
     version: str
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """The rules' conditions, made ready at first use."""
+        from handoff.rules.condition import conditions  # which reads rules
+
+        return conditions(self.rules)
 
     def __getitem__(self, rule_id: str) -> Rule:
         for rule in self.rules:

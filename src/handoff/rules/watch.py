@@ -8,14 +8,13 @@ the account's facts, which can bring no new evidence, stay silent for the rest o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-from handoff.features import FEATURE_NAMES, FEATURES, Moment
-from handoff.features.table import Fact
-from handoff.rules.book import DECIMALS, NUMBER_TESTS, NameTest, NumberTest, Rule, RuleBook, Test
+from handoff.features import Moment
+from handoff.rules.book import Rule, RuleBook
 from handoff.transcript import Conversation
-
-_FACTS = frozenset(feature.name for feature in FEATURES if isinstance(feature.source, Fact))
 
 
 class Fired(msgspec.Struct, frozen=True):
@@ -27,50 +26,56 @@ class Fired(msgspec.Struct, frozen=True):
 
 
 class Watch:
-    """The rules of one conversation, fed one `Moment` after another."""
+    """The rules of one conversation, fed one `Moment` after another.
 
-    __slots__ = ("_book", "_episode", "_names", "_since")
+    A rule is asked again only where a number that it reads has changed.
+    """
+
+    __slots__ = ("_conditions", "_declined", "_episode", "_holding", "_names", "_row")
 
     def __init__(self, book: RuleBook, names: dict[str, str | None]) -> None:
-        self._book, self._names = book, names
-        self._since: dict[str, str] = {}
+        self._conditions, self._names = book.conditions, names
         self._episode = 0
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._holding: dict[int, Fired] = {}
+        self._row: tuple[float, ...] | None = None
+        self._declined = False
 
     def step(self, moment: Moment) -> tuple[Fired, ...]:
         """The rules that hold right after the moment's message, in the order of the file."""
         if moment.episode != self._episode or moment.owner == "human" or moment.message.event == "declined":
-            self._since, self._episode = {}, moment.episode
+            self._start_anew()
+            self._episode = moment.episode
         if moment.owner == "human" or moment.message.event in ("declined", "resolved"):
             return ()
-        holding = [rule for rule in self._book.rules if self._holds(rule, moment)]
-        self._since = {rule.id: self._since.get(rule.id, moment.message.message_id or "") for rule in holding}
-        return tuple(Fired(rule, self._since[rule.id], _sentence(rule, moment.row_since_decline)) for rule in holding)
+        row = moment.row_since_decline
+        for place in self._concerned(row, moment.declined):
+            self._ask(place, row, moment)
+        self._row, self._declined = row, moment.declined
+        return tuple(self._holding[place] for place in sorted(self._holding))
 
-    def _holds(self, rule: Rule, moment: Moment) -> bool:
-        if moment.declined and _is_about_facts(rule):
-            return False
-        return any(all(self._passes(test, moment.row_since_decline) for test in group) for group in rule.when)
+    def _concerned(self, row: tuple[float, ...], declined: bool) -> Iterable[int]:
+        """The rules that may hold or say something else than before. An unchanged number is the same object."""
+        before, readers = self._row, self._conditions.readers
+        if before is None or declined != self._declined:
+            return range(len(self._conditions.all))
+        changed = [readers[i] for i, (old, new) in enumerate(zip(before, row, strict=True)) if old is not new]
+        return set().union(*changed)
 
-    def _passes(self, test: Test, row: tuple[float, ...]) -> bool:
-        if isinstance(test, NameTest):
-            name = self._names.get(test.fact)
-            return name is not None and name.casefold() in test.names
-        # A missing feature is NaN, which passes no comparison.
-        return NUMBER_TESTS[test.test](round(row[test.column], DECIMALS), test.limit)
+    def _ask(self, place: int, row: tuple[float, ...], moment: Moment) -> None:
+        condition = self._conditions.all[place]
+        if (moment.declined and condition.is_about_facts) or not condition.holds(row, self._names):
+            self._holding.pop(place, None)
+            return
+        before, says = self._holding.get(place), condition.sentence(row)
+        if before is None or before.says != says:
+            since = (moment.message.message_id or "") if before is None else before.message_id
+            self._holding[place] = Fired(condition.rule, since, says)
 
 
 def name_facts(conversation: Conversation) -> dict[str, str | None]:
     """The facts of a conversation that are names: region, plan, channel, locale."""
     facts = conversation.facts
     return {"region": facts.region, "plan": facts.plan, "channel": conversation.channel, "locale": conversation.locale}
-
-
-def _is_about_facts(rule: Rule) -> bool:
-    tests = [test for group in rule.when for test in group]
-    return all(isinstance(t, NameTest) or (isinstance(t, NumberTest) and t.feature in _FACTS) for t in tests)
-
-
-def _sentence(rule: Rule, row: tuple[float, ...]) -> str:
-    if "{" not in rule.says:
-        return rule.says
-    return rule.says.format_map(dict(zip(FEATURE_NAMES, row, strict=True)))

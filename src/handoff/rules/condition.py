@@ -1,0 +1,125 @@
+"""Conditions made ready to be asked after every message: which rules a change concerns, and plain comparisons.
+
+A test compares a number rounded to six decimals. Rounding never changes the order of two numbers, so there is a
+smallest number that rounds to the limit or above; it is found once, and comparing with it is the same test.
+"""
+
+from __future__ import annotations
+
+import math
+import string
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from handoff.features import FEATURE_NAMES, FEATURES
+from handoff.features.table import Fact
+from handoff.rules.book import DECIMALS, NUMBER_TESTS, NameTest, NumberTest, Rule, Test
+
+_FACTS = frozenset(feature.name for feature in FEATURES if isinstance(feature.source, Fact))
+
+Row = Sequence[float]
+Names = Mapping[str, str | None]
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """Passes below `cut`, or else from `cut` on. A missing number is NaN, which passes neither."""
+
+    column: int
+    is_below: bool
+    cut: float
+
+    def passes(self, row: Row) -> bool:
+        value = row[self.column]
+        return value < self.cut if self.is_below else value >= self.cut
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Tests that must all pass."""
+
+    comparisons: tuple[Comparison, ...]
+    names: tuple[NameTest, ...]
+
+    def passes(self, row: Row, names: Names) -> bool:
+        for comparison in self.comparisons:
+            if not comparison.passes(row):
+                return False
+        return all(_is_among(test, names) for test in self.names)
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """When a rule holds, and what it says then. `shown` are the features of its sentence, with their columns."""
+
+    rule: Rule
+    groups: tuple[Group, ...]
+    is_about_facts: bool
+    shown: tuple[tuple[str, int], ...]
+
+    def holds(self, row: Row, names: Names) -> bool:
+        return any(group.passes(row, names) for group in self.groups)
+
+    def sentence(self, row: Row) -> str:
+        if "{" not in self.rule.says:
+            return self.rule.says
+        return self.rule.says.format_map({name: row[column] for name, column in self.shown})
+
+
+class Conditions(msgspec.Struct, frozen=True):
+    """All conditions of a book in its order; `readers` are, by column, the places of those that read it."""
+
+    all: tuple[Condition, ...]
+    readers: tuple[tuple[int, ...], ...]
+
+
+def conditions(rules: Sequence[Rule]) -> Conditions:
+    """The conditions of rules, in their order."""
+    made = tuple(_condition(rule) for rule in rules)
+    read = [
+        {c.column for group in each.groups for c in group.comparisons} | {c for _, c in each.shown} for each in made
+    ]
+    columns = range(len(FEATURE_NAMES))
+    return Conditions(made, tuple(tuple(k for k, its in enumerate(read) if column in its) for column in columns))
+
+
+def _condition(rule: Rule) -> Condition:
+    tests = [test for group in rule.when for test in group]
+    shown = {field for _, field, _, _ in string.Formatter().parse(rule.says) if field is not None}
+    return Condition(
+        rule=rule,
+        groups=tuple(_group(group) for group in rule.when),
+        is_about_facts=all(
+            isinstance(t, NameTest) or (isinstance(t, NumberTest) and t.feature in _FACTS) for t in tests
+        ),
+        shown=tuple((name, FEATURE_NAMES.index(name)) for name in sorted(shown)),
+    )
+
+
+def _group(tests: Sequence[Test]) -> Group:
+    return Group(
+        comparisons=tuple(_comparison(test) for test in tests if isinstance(test, NumberTest)),
+        names=tuple(test for test in tests if isinstance(test, NameTest)),
+    )
+
+
+def _comparison(test: NumberTest) -> Comparison:
+    is_below = test.test in ("below", "at_most")
+    # Where a number that rounds to the limit itself belongs to the larger ones, the cut is the smallest such number.
+    with_limit = NUMBER_TESTS[test.test](test.limit, test.limit) != is_below
+    return Comparison(test.column, is_below, smallest(test.limit, with_limit=with_limit))
+
+
+def smallest(limit: float, *, with_limit: bool) -> float:
+    """The smallest number that is, rounded, above the limit, or at the limit or above."""
+    if math.isinf(limit):
+        return limit
+    low, high = (limit + math.copysign(max(10.0**-DECIMALS, math.ulp(limit)), sign) for sign in (-1, 1))
+    while math.nextafter(low, math.inf) < high:
+        middle = low + (high - low) / 2
+        rounded = round(middle, DECIMALS)
+        low, high = (low, middle) if rounded > limit or (with_limit and rounded == limit) else (middle, high)
+    return high
+
+
+def _is_among(test: NameTest, names: Names) -> bool:
+    name = names.get(test.fact)
+    return name is not None and name.casefold() in test.names
