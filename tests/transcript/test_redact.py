@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handoff.transcript import Conversation, Customer, Environment, Message
+from handoff.transcript import redact as redact_module
 from handoff.transcript.redact import redact, redact_text
 
 MASKED = {
@@ -194,3 +195,15 @@ def test_an_absent_name_stays_absent() -> None:
     masked = redact(conversation(customer_id="u-7"))
     assert masked.customer is not None
     assert masked.customer.name is None
+
+
+def test_what_is_remembered_is_masked_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redact_module, "_kept", kept := dict[bytes, str]())
+    monkeypatch.setattr(redact_module, "TEXTS_KEPT", 3)
+    for number in range(5):
+        text = f"Ana wrote {number} to ana@example.com"
+        expected = f"[name] wrote {number} to [email]"
+        assert [redact_text(text, ("Ana",)), redact_text(text, ("Ana",))] == [expected, expected]
+    assert redact_text("Ana wrote 4 to ana@example.com", ("Bob",)) == "Ana wrote 4 to [email]"
+    assert len(kept) == 3
+    assert "ana@" not in repr(kept)

@@ -11,6 +11,8 @@ changes nothing. No pattern goes back over what it has read, so that a hostile t
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
+from threading import Lock
 
 import msgspec
 
@@ -30,6 +32,12 @@ _SPELLED_EMAIL = re.compile(
     re.IGNORECASE,
 )
 _NOT_PERSONAL = frozenset({"[name]", ""})
+
+# A conversation comes again with every message: what was masked before is looked up, by a digest of text and names,
+# so that no unmasked text outlives its request. As many as there are readings (`handoff.signals.read`).
+TEXTS_KEPT, MAX_CHARACTERS_KEPT = 16_384, 1_000
+_kept: dict[bytes, str] = {}
+_keeping = Lock()
 
 
 def redact(conversation: Conversation) -> Conversation:
@@ -51,6 +59,20 @@ def redact(conversation: Conversation) -> Conversation:
 def redact_text(text: str, names: tuple[str, ...] = ()) -> str:
     """The text with personal data replaced by placeholders. `names` are the customer's, each as it is written out."""
     known = tuple(name for name in names if name.strip() not in _NOT_PERSONAL)
+    if len(text) > MAX_CHARACTERS_KEPT:
+        return _masked(text, known)
+    key = blake2b("\0".join((text, *known)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    masked = _kept.get(key)
+    if masked is None:
+        masked = _masked(text, known)
+        with _keeping:
+            _kept[key] = masked
+            if len(_kept) > TEXTS_KEPT:
+                del _kept[next(iter(_kept))]
+    return masked
+
+
+def _masked(text: str, known: tuple[str, ...]) -> str:
     masked = _once(text, known)
     # What was masked may lay bare a border ("12 34 5[email]"): go on until nothing changes, usually at once.
     while masked != text:
