@@ -58,7 +58,7 @@ class Guard:
             return
         scope = with_plain_path(scope)
         headers = dict(scope["headers"])
-        identity = _identity(headers.get(b"x-request-id", b""))
+        identity = usable_id(headers.get(b"x-request-id", b""))
         scope[REQUEST_ID] = identity.decode("ascii")
         answer = _Answer(send, identity, is_fixed=scope["path"].startswith("/static_content/"))
         try:
@@ -115,6 +115,7 @@ class _Answer:
         return added
 
 
-def _identity(given: bytes) -> bytes:
+def usable_id(given: bytes) -> bytes:
+    """The caller's own id for a request where it can be used, else one made here."""
     given = given.strip()
     return given if _USABLE_ID.fullmatch(given) else uuid.uuid4().hex.encode()

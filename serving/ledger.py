@@ -23,6 +23,7 @@ from handoff.errors import BadInput, BadRecord, Conflict, Overloaded, StoreUnava
 from handoff.settings import Settings
 from handoff.store import Feedback, LiveConversations, Recorded, Store, decision_record
 from handoff.store.log import MOST_QUEUED
+from serving.admission import Lane
 from serving.bodies import NewMessage, inside_message
 from serving.current import CurrentJudge, Decided
 from serving.http import Refused
@@ -31,8 +32,6 @@ from serving.records import Trouble
 T = TypeVar("T")
 
 THREADS = 4
-# So many messages and outcomes may wait for a thread; at 1,000 a second, 0.25 s.
-MOST_WAITING = 256
 # Longer than a transaction and the one before it may take.
 LOG_SECONDS = 6.0
 OPEN_SECONDS = 3.0
@@ -46,12 +45,12 @@ log = logging.getLogger("bentoml.handoff")
 class Ledger:
     """The store as the service uses it. Making one never fails: what is wrong with the store is a problem to show."""
 
-    def __init__(self, settings: Settings, current: CurrentJudge) -> None:
-        self._current = current
+    def __init__(self, settings: Settings, current: CurrentJudge, lane: Lane) -> None:
+        """`lane` is where messages and outcomes wait for a thread."""
+        self._current, self._lane = current, lane
         self._trouble: Trouble | None = None
         self._noting = threading.Lock()
         self._threads = ThreadPoolExecutor(THREADS, "store")
-        self._waiting = 0
         self.is_on = settings.store is not None
         self._store = self._opened(settings)
         self._live = None if self._store is None else LiveConversations(self._store, current)
@@ -70,10 +69,11 @@ class Ledger:
     @property
     def requests_waiting(self) -> int:
         """Messages and outcomes that wait for the store, or are with it."""
-        return self._waiting
+        return self._lane.inside
 
     async def log(self, decided: Sequence[Decided]) -> None:
-        """Log the decisions: on disk when this returns where they escalate, unless the store does not work.
+        """Log the decisions: on disk when this returns where they escalate, unless the store does not work. Those that
+        escalate nobody are not waited for; they are in the next commit, a twentieth of a second later.
 
         Raises `Refused` (503) when more decisions wait than may, although the store works.
         """
@@ -82,7 +82,13 @@ class Ledger:
         at = datetime.now(UTC)
         records = [decision_record(d.answer, d.standing, at, {"answer": d.milliseconds}) for d in decided]
         try:
-            await asyncio.wait_for(asyncio.wrap_future(self._store.submit(records)), LOG_SECONDS)
+            if any(record.escalates for record in records):
+                await asyncio.wait_for(asyncio.wrap_future(self._store.submit(records)), LOG_SECONDS)
+                self._trouble = None
+            else:
+                self._store.put(records)
+                if self._store.outage is not None:
+                    self._note(self._store.outage)
         except TimeoutError:
             self._note(StoreUnavailable("the decision log does not keep up; the decisions stay in line"))
         except Overloaded as error:
@@ -92,8 +98,6 @@ class Ledger:
                                         f"; decisions are not kept any more: {error}"))  # fmt: skip
         except NOT_STORED as error:
             self._note(error)
-        else:
-            self._trouble = None
 
     async def add(self, new: Callable[[], NewMessage], *, key: str | None, explain: bool, request_id: str) -> Answer:
         """Append the message to its conversation and answer. `new` reads it, and may refuse it."""
@@ -109,7 +113,7 @@ class Ledger:
             return
         with suppress(*NOT_STORED):
             self._store.outcomes("")
-            if self._store.queued == 0:
+            if self._store.outage is None:
                 self._trouble = None
 
     def close(self) -> None:
@@ -145,13 +149,8 @@ class Ledger:
 
     async def _beside(self, work: Callable[[], T]) -> T:
         """`work` in a thread, since it waits for the database. Raises `Refused` (503) when too much waits already."""
-        if self._waiting >= MOST_WAITING:
-            raise _later(f"{self._waiting} requests wait for the store, {MOST_WAITING} may")
-        self._waiting += 1
-        try:
+        async with self._lane.turn():
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._waiting -= 1
 
     def _add(self, new: NewMessage, key: str | None, explain: bool, request_id: str) -> Answer:
         if self._live is None:

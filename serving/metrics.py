@@ -31,6 +31,8 @@ class Gauges(msgspec.Struct, frozen=True):
     requests_waiting: int
     cache_hits: dict[str, tuple[int, int]]
     """By cache: lookups that found something, and that did not, since the worker started."""
+    refused: dict[str, int] = {}
+    """By lane: requests that were refused because they would have waited too long, since the worker started."""
 
 
 class Metrics:
@@ -55,6 +57,8 @@ class Metrics:
         )
         self._waiting = Gauge("handoff_waiting", "Waiting, by line", ["line"], multiprocess_mode="livesum")
         self._lookups = Counter("handoff_cache_lookups", "Lookups by cache and result", ["cache", "result"])
+        self._refused = Counter("handoff_refused", "Requests refused with 503 since they would wait too long", ["lane"])
+        self._seen_refused: dict[str, int] = {}
         self._last = Versions(None, None, "", "", "")
         self._troubled: frozenset[str] = frozenset()
         self._seen: dict[str, tuple[int, int]] = {}
@@ -85,6 +89,9 @@ class Metrics:
             self._lookups.labels(cache, "hit").inc(hits - seen_hits if hits >= seen_hits else hits)
             self._lookups.labels(cache, "miss").inc(misses - seen_misses if misses >= seen_misses else misses)
         self._seen = dict(now.cache_hits)
+        for lane, refused in now.refused.items():
+            self._refused.labels(lane).inc(refused - self._seen_refused.get(lane, 0))
+        self._seen_refused = dict(now.refused)
 
     def _show_versions(self, versions: Versions) -> None:
         before, now = msgspec.structs.asdict(self._last), msgspec.structs.asdict(versions)

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from handoff.decision import Answer
 from handoff.errors import Problem
 from handoff.settings import read_settings
+from serving.admission import Lanes, put_in_front
 from serving.bodies import many_conversations, one_conversation, one_feedback, one_message
 from serving.current import CurrentJudge, Decided
 from serving.gate import gate_of_worker
@@ -90,9 +91,10 @@ class HandoffService:
         import_lightgbm_alone()
         self.current = CurrentJudge(self.settings)
         self.rules: Rules = rule_records(self.current.judge.rules, self.current.judge.policy)
+        self.lanes = Lanes(self.settings.max_wait_ms / 1_000)
         self._beside = ThreadPoolExecutor(1, "beside")
         self.current.refresh()
-        self.ledger = Ledger(self.settings, self.current)
+        self.ledger = Ledger(self.settings, self.current, self.lanes.store)
         self.metrics = Metrics()
         self.metrics.look(self._gauges())
         _settle_memory()
@@ -145,6 +147,7 @@ class HandoffService:
             problems=frozenset(trouble.part for trouble in self.status().problems),
             decisions_waiting=self.ledger.decisions_waiting,
             requests_waiting=self.ledger.requests_waiting,
+            refused={lane.name: lane.refused for lane in self.lanes.all()},
             cache_hits=self.current.cache_hits(),
         )
 
@@ -156,8 +159,13 @@ class HandoffService:
         def work() -> list[Decided]:
             return self.current.decide([one_conversation(body)], explain=explain, request_id=name)
 
-        with self.metrics.timed("decide"):
-            decided = work() if len(body) < LONG_BODY_BYTES else await self._aside(work)
+        if len(body) < LONG_BODY_BYTES:
+            async with self.lanes.answers.turn():
+                with self.metrics.timed("decide"):
+                    decided = work()
+        else:
+            with self.metrics.timed("decide"):
+                decided = await self._aside(work)
         await self._keep(decided)
         return decided[0].answer
 
@@ -205,7 +213,8 @@ class HandoffService:
             raise Refused(404, "This service keeps nothing, so there is no such route", problem)
 
     async def _aside(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._beside, work)
+        async with self.lanes.beside.turn():
+            return await asyncio.get_running_loop().run_in_executor(self._beside, work)
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -252,7 +261,13 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 50, 100)
 
 
+def _lanes() -> Lanes:
+    lanes: Lanes = bentoml.get_current_service().lanes
+    return lanes
+
+
 HandoffService.add_asgi_middleware(Guard)
 HandoffService.add_asgi_middleware(RequestLog)  # inside Guard, which gives the request its id
 name_routes_in_metrics()
 bound_connections()
+put_in_front(_lanes)

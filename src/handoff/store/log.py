@@ -68,6 +68,11 @@ class DecisionLog:
         """Decisions that are not stored yet."""
         return len(self._line) + self._writing
 
+    @property
+    def outage(self) -> StoreUnavailable | None:
+        """Why the store took nothing when it was last tried; None when it did."""
+        return self._outage
+
     def submit(self, records: Sequence[DecisionRecord]) -> Stored:
         """Take the records on, all or none; the result is done once they are stored. Does not wait.
 

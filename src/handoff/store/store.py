@@ -149,6 +149,11 @@ class Store:
         """How many logged decisions are not stored yet."""
         return self._log.queued
 
+    @property
+    def outage(self) -> StoreUnavailable | None:
+        """Why the logged decisions could not be stored when it was last tried; None when they could."""
+        return self._log.outage
+
     def decisions(self, conversation_id: str) -> list[DecisionRecord]:
         """All stored decisions on a conversation, in the order in which they were stored."""
         return self.database.read(lambda connection: read_decisions(connection, conversation_id))
