@@ -10,7 +10,7 @@ export BENTOML_DO_NOT_TRACK := True
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: help install demo test lint sample docs clean benchmark-quality
+.PHONY: help install demo test test-faults lint sample docs clean benchmark-quality
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 22
@@ -42,6 +42,11 @@ test: install lint  ## everything that the tests need, then the tests
 .PHONY: postgres
 postgres:  ## start a PostgreSQL for the store's tests (Debian, as root)
 	.ci/postgres
+
+# All faults in full, with a table: see docs/performance.md. PostgreSQL as in CI, where one can be had.
+test-faults: export HANDOFF_TEST_POSTGRES ?= postgresql+psycopg://postgres@127.0.0.1/postgres
+test-faults: install postgres  ## break everything the service stands on, under load, and count what is lost
+	$(BIN)/python -m tests.faults
 
 lint: install
 	$(BIN)/ruff check .
