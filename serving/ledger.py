@@ -90,6 +90,7 @@ class Ledger:
                 if self._store.outage is not None:
                     self._note(self._store.outage)
         except TimeoutError:
+            self._store.keep(records)
             self._note(StoreUnavailable("the decision log does not keep up; the decisions stay in line"))
         except Overloaded as error:
             if self._trouble is None:
@@ -132,6 +133,7 @@ class Ledger:
                 secret=settings.store_key,
                 keep_raw_text=settings.keep_raw_text,
                 most_queued=max(MOST_QUEUED, 2 * settings.max_batch),
+                spill=settings.spill,
             )
         except BadInput as error:
             self._note(error)
@@ -142,6 +144,8 @@ class Ledger:
         return store
 
     def _prepare(self, store: Store) -> None:
+        if left := store.take_over():
+            log.warning("%d decisions that a killed worker had to leave on this machine's disk are stored now", left)
         try:
             store.database.prepare()
         except NOT_STORED as error:

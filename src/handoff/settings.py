@@ -7,6 +7,7 @@
     HANDOFF_MAX_BODY_BYTES   largest body of one conversation                             8388608
     HANDOFF_MAX_BATCH_BYTES  largest body of a batch                                      67108864
     HANDOFF_MAX_BATCH        most conversations in a batch                                1000
+    HANDOFF_SPILL            folder for escalations while the store is away              ./handoff-spill
     HANDOFF_MAX_WAIT_MS      who would wait longer than this for an answer is refused     250
     HANDOFF_STORE            database URL of the store; "none" for no store              sqlite:///handoff.sqlite
     HANDOFF_STORE_KEY        secret that the customers' names are sealed with             (random bytes in the store)
@@ -79,6 +80,7 @@ class Settings:
     request_seconds: int = 50
     keep_alive_seconds: int = 75
     max_wait_ms: int = 250
+    spill: Path = Path("handoff-spill")
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -92,7 +94,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _value(field: str, text: str) -> Path | str | bool | int | None:
-    if field in ("models", "rules", "policy"):
+    if field in ("models", "rules", "policy", "spill"):
         return Path(text).expanduser().absolute()
     if field in ("store", "keys") and text.lower() == "none":
         return None

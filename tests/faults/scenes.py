@@ -129,6 +129,28 @@ def store_is_down(ground: Ground) -> Row:
     return ground.row("store down", what, replies, recovery)
 
 
+def all_is_killed_while_the_store_is_down(ground: Ground) -> Row:
+    """The store is away and then every process of the service is killed: what it acknowledged was on this machine's
+    disk, and the next start brings it into the store."""
+    with (
+        ground.service(TMPDIR=str(ground.folder)) as it,
+        ground.load(it, "predict", "messages", "batch") as replies,
+        _down(ground),
+    ):
+        wait_for(lambda: has_trouble(it, "store"))
+        time.sleep(ground.seconds / 3)
+        for process in it.family():
+            process.kill()
+        it.process.wait(10)
+    left = len(list((ground.folder / "handoff-spill").glob("*")))
+    ground.note("nothing was on this machine's disk", left > 0)
+    begun = time.monotonic()
+    with ground.service() as it:
+        recovery = time.monotonic() - begun
+        wait_for(lambda: not (ground.folder / "handoff-spill").exists())
+    return ground.row("store down and all killed", "kill -9 of every process, started again", replies, recovery)
+
+
 @contextmanager
 def _down(ground: Ground) -> Iterator[None]:
     if ground.proxy is not None:
@@ -203,8 +225,8 @@ def folder_is_gone(ground: Ground) -> Row:
 STORELESS: tuple[Callable[[Ground], Row], ...] = (
     model_is_missing, encoder_is_missing, models_change, conversation_is_poisoned, supervisor_is_killed,
 )  # fmt: skip
-ON_SQLITE = (worker_is_killed, store_is_down, disk_is_full, folder_is_gone)
-ON_POSTGRESQL = (worker_is_killed, store_is_down, store_is_slow)
+ON_SQLITE = (worker_is_killed, store_is_down, all_is_killed_while_the_store_is_down, disk_is_full, folder_is_gone)
+ON_POSTGRESQL = (worker_is_killed, store_is_down, all_is_killed_while_the_store_is_down, store_is_slow)
 
 
 def _modes(replies: list[Reply]) -> set[str]:

@@ -15,7 +15,7 @@ RATE, SECONDS = 12.0, 6.0
 SERVER = os.environ.get("HANDOFF_TEST_POSTGRES")
 
 ON_SQLITE = [scenes.worker_is_killed, scenes.disk_is_full, scenes.models_change, scenes.conversation_is_poisoned]
-ON_POSTGRESQL = [scenes.store_is_down]
+ON_POSTGRESQL = [scenes.store_is_down, scenes.all_is_killed_while_the_store_is_down]
 
 
 def check(row: Row) -> None:

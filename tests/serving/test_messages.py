@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
+from tests.faults.ground import postgresql_store
 from tests.serving.conversations import ALL, CALM, DISPUTE, RICH, VIP
 from tests.serving.running import HANDOFF, Running, clean_environment, running, until
 from tests.store.talk import talks
@@ -20,10 +23,34 @@ from tests.store.talk import talks
 BESIDE = ("customer", "environment", "channel", "locale")
 
 
-@pytest.fixture(scope="module")
-def kept(trained_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Two workers over one store, `handoff.sqlite` in the folder that they were started in."""
-    with running(trained_models, "--workers", "2", cwd=tmp_path_factory.mktemp("kept")) as started:
+SERVER = os.environ.get("HANDOFF_TEST_POSTGRES")
+
+
+@contextmanager
+def empty_store(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of a store that nobody has used; PostgreSQL only where a server is given."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'handoff.sqlite'}"
+    elif SERVER is None:
+        pytest.skip("HANDOFF_TEST_POSTGRES is not set")
+    else:
+        with postgresql_store(SERVER, f"handoff_kept_{os.getpid()}_{folder.name.strip('-').replace('-', '_')}") as (
+            url,
+            _,
+        ):
+            yield url
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def kept(
+    request: pytest.FixtureRequest, trained_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Two workers over one store."""
+    folder = tmp_path_factory.mktemp("kept")
+    with (
+        empty_store(request.param, folder) as url,
+        running(trained_models, "--workers", "2", "--store", url, cwd=folder) as started,
+    ):
         yield started
 
 
@@ -129,6 +156,59 @@ def test_messages_at_the_same_time_all_count(kept: Running) -> None:
     last = {"role": "customer", "text": "Done", "message_id": "m13", "sent_at": "2026-03-02T14:31:00Z"}
     whole_one = {"conversation_id": "busy", "messages": [*said, last]}
     assert but_for(put(kept, "busy", last).json()) == whole(kept, whole_one)
+
+
+def test_retries_that_race_are_one_message(kept: Running) -> None:
+    """A caller who was too impatient asks again while the first request is still under way, perhaps another worker."""
+    message = {"role": "customer", "text": "I want a refund", "message_id": "m1", "sent_at": "2026-03-02T14:30:00Z"}
+    with ThreadPoolExecutor(8) as threads:
+        replies = list(threads.map(lambda _: put(kept, "impatient", message), range(16)))
+    answered = [reply for reply in replies if reply.status_code == 200]
+    assert {reply.status_code for reply in replies} <= {200, 503}  # and sees no other
+    assert len({msgspec.json.encode(but_for(reply.json())) for reply in answered}) == 1
+    after = {"role": "customer", "text": "And?", "message_id": "m2", "sent_at": "2026-03-02T14:31:00Z"}
+    whole_one = {"conversation_id": "impatient", "messages": [message, after]}
+    assert but_for(put(kept, "impatient", after).json()) == whole(kept, whole_one)
+
+
+def test_what_a_hand_back_closed_stays_silent(kept: Running) -> None:
+    """Message by message through three episodes: the customer's, the human's, and the one after."""
+    spoken = [
+        {"role": "customer", "text": "I want a refund!"},
+        {"role": "agent", "text": "This is Kim, I will see to it."},
+        {"role": "customer", "text": "URGENT, I want my refund!"},
+        {"role": "system", "text": "", "event": "handed_back"},
+        {"role": "customer", "text": "Where do I find my profile?"},
+    ]
+    timed = [m | {"message_id": f"m{i}", "sent_at": f"2026-03-02T14:3{i}:00Z"} for i, m in enumerate(spoken)]
+    decisions = [put(kept, "episodes", message).json()["recommendation"] for message in timed]
+    assert decisions[0]["action"] == "escalate_now"
+    assert [d["decided_by"] for d in decisions[1:3]] == ["owner", "owner"]
+    assert [d["action"] for d in decisions[1:3]] == ["none", "none"]
+    again = put(kept, "episodes", timed[4])
+    assert again.json()["rules"] == []
+    assert but_for(again.json()) == whole(kept, {"conversation_id": "episodes", "messages": timed})
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_other_workers_go_on_where_the_killed_ones_stopped(kind: str, tmp_path: Path) -> None:
+    """All workers and their supervisor are killed in the middle of a conversation; others take it up."""
+    (conversation,) = simulated(1, 47)
+    half = len(conversation["messages"]) // 2
+    name = conversation["conversation_id"]
+    with empty_store(kind, tmp_path) as url:
+        options = ("--workers", "2", "--store", url)
+        with running(tmp_path / "models", *options, cwd=tmp_path, TMPDIR=str(tmp_path)) as it:
+            first = one_by_one(it, conversation | {"messages": conversation["messages"][:half]})
+            family = it.family()
+            for process in family:
+                process.kill()
+            it.process.wait(10)
+            assert until(lambda: not any(process.is_running() for process in family), 20)
+        with running(tmp_path / "models", *options, cwd=tmp_path) as it:
+            assert but_for(put(it, name, conversation["messages"][half - 1]).json()) == but_for(first[-1])
+            rest = one_by_one(it, {"conversation_id": name, "messages": conversation["messages"][half:]})
+            assert but_for(rest[-1]) == whole(it, conversation)
 
 
 def test_an_unknown_conversation_starts_with_its_facts_missing(kept: Running) -> None:

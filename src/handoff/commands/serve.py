@@ -91,6 +91,7 @@ def _tell_workers(models: Path | None, rules: Path | None, store: str | None) ->
         os.environ["HANDOFF_STORE"] = store
     settings = read_settings()
     os.environ["HANDOFF_MODELS"] = str(settings.models.absolute())
+    os.environ["HANDOFF_SPILL"] = str(settings.spill.absolute())
     for name, path in (("HANDOFF_RULES", settings.rules), ("HANDOFF_POLICY", settings.policy)):
         if path is not None:
             os.environ[name] = str(path)

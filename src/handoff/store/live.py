@@ -133,6 +133,7 @@ class LiveConversations:
                 running.adrift_by = incoming.message
             answer, record = self._concluded(running, asked, {})
             self._remember(running)
+        self._store.keep([record])
         with suppress(Overloaded, StoreUnavailable):
             self._store.put([record])
         return answer

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from handoff.errors import BadInput, Overloaded, StoreUnavailable
 from handoff.store.database import PAUSE_SECONDS, Database
 from handoff.store.decisions import DecisionRecord, insert_decisions
+from handoff.store.spill import Spill
 
 MOST_QUEUED = 10_000
 MOST_A_BATCH = 500
@@ -51,9 +52,11 @@ class DecisionLog:
         most_a_batch: int = MOST_A_BATCH,
         linger_seconds: float = LINGER_SECONDS,
         pause_seconds: float = PAUSE_SECONDS,
+        spill: Spill | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._database = database
+        """`spill` takes what escalates while the database takes nothing."""
+        self._database, self._spill = database, spill
         self._most_queued, self._most_a_batch = most_queued, most_a_batch
         self._linger, self._pause, self._clock = linger_seconds, pause_seconds, clock
         self._line: deque[_Waiting] = deque()
@@ -91,6 +94,30 @@ class DecisionLog:
         """Take the records on, all or none, with nobody waiting for them. Raises `Overloaded`."""
         self._put([_Waiting(record, None) for record in records])
 
+    def take_over(self) -> int:
+        """Store what killed processes have left in the folder of the spill, too; how many decisions that were."""
+        if self._spill is None:
+            return 0
+        try:
+            records = self._spill.left_over()
+        except OSError as error:
+            log.error("decisions that were left on this machine's disk cannot be read: %s", error.strerror)
+            return 0
+        # What does not fit in the line stays on disk until the next start.
+        fit = records[: max(0, self._most_queued - self.queued)]
+        self.put(fit)
+        return len(fit)
+
+    def keep(self, records: Sequence[DecisionRecord]) -> None:
+        """Those that escalate are on this machine's disk when this returns, where that can be."""
+        escalating = [record for record in records if record.escalates]
+        if self._spill is None or not escalating:
+            return
+        try:
+            self._spill.keep(escalating)
+        except OSError as error:
+            log.error("%d escalations are in memory only: %s", len(escalating), error.strerror)
+
     def close(self, seconds: float = CLOSE_SECONDS) -> int:
         """Store what is in line, trying for so long, and stop. The number of decisions that could not be stored."""
         with self._changed:
@@ -108,8 +135,11 @@ class DecisionLog:
             if self._closing:
                 raise StoreUnavailable("the decision log is closed; nothing was stored")
             if self.queued + len(items) > self._most_queued:
+                if self._outage is not None:
+                    self.keep([item.record for item in items])
                 raise Overloaded(f"{self.queued:,} decisions wait to be stored, {self._most_queued:,} may; try later")
             if self._outage is not None:
+                self.keep([item.record for item in items])
                 _tell(items, self._outage)
             self._line.extend(items)
             if self._thread is None:
@@ -151,6 +181,8 @@ class DecisionLog:
         except SQLAlchemyError:
             self._store_one_by_one(batch)
         self._outage, self._writing = None, 0
+        if self._spill is not None:
+            self._spill.forget([item.record for item in batch])
         _tell(batch)
 
     def _write(self, batch: Sequence[_Waiting]) -> None:
@@ -162,6 +194,7 @@ class DecisionLog:
         with self._changed:
             # Those who come now learn at once that they need not wait.
             self._outage = error
+            self.keep([item.record for item in (*batch, *self._line)])
             _tell([*batch, *self._line], error)
             self._line.extendleft(reversed(batch))
             self._writing = 0

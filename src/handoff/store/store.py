@@ -22,6 +22,7 @@ from handoff.store.facts import UNKNOWN, Facts
 from handoff.store.incoming import Incoming
 from handoff.store.log import MOST_QUEUED, DecisionLog, Stored
 from handoff.store.outcomes import Feedback, Recorded, Reported, read_outcomes, record
+from handoff.store.spill import Spill
 from handoff.transcript import Conversation, Message
 
 # How long a transaction may take before the store counts as unavailable.
@@ -78,12 +79,14 @@ class Store:
         seconds: float = SECONDS,
         must_exist: bool = False,
         most_queued: int = MOST_QUEUED,
+        spill: Path | None = None,
         clock: Callable[[], datetime] = _now,
     ) -> None:
+        """`spill` is a folder on this machine for decisions that escalate while the store is away."""
         self.database = Database(url, secret=secret, seconds=seconds, must_exist=must_exist)
         self.keep_raw_text, self.clock = keep_raw_text, clock
         self._seconds = seconds
-        self._log = DecisionLog(self.database, most_queued=most_queued)
+        self._log = DecisionLog(self.database, most_queued=most_queued, spill=None if spill is None else Spill(spill))
 
     def __enter__(self) -> Self:
         return self
@@ -143,6 +146,14 @@ class Store:
     def put(self, decisions: Sequence[DecisionRecord]) -> None:
         """Log decisions that nobody waits for. Raises `Overloaded`."""
         self._log.put(decisions)
+
+    def keep(self, decisions: Sequence[DecisionRecord]) -> None:
+        """Those that escalate are on this machine's disk when this returns, where there is a spill and it works."""
+        self._log.keep(decisions)
+
+    def take_over(self) -> int:
+        """Store also what killed processes have left on this machine's disk; how many decisions that were."""
+        return self._log.take_over()
 
     @property
     def queued(self) -> int:

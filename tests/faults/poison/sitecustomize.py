@@ -1,4 +1,4 @@
-"""Python runs this at its start where it is on the path: a model that raises on conversations that ask for a refund."""
+"""Python runs this at its start where it is on the path: a model that raises on the refunds that a load asks for (traffic.py), not on its exam."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _spoil(module: ModuleType) -> None:
     answer = module.EscalationModel.probabilities
 
     def poisoned(model: Any, moments: Any) -> Any:
-        if any("refund" in moment.message.text for moment in moments):
+        if any("charged me twice for order" in moment.message.text for moment in moments):
             raise ZeroDivisionError("poison")
         return answer(model, moments)
 

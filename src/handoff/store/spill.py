@@ -1,0 +1,133 @@
+"""Escalations on this machine's disk while the store is away, so that a worker killed meanwhile takes none with it.
+
+One file a process, in one folder: records one after the other, each with
+its length before it. They go into the store by themselves once it is back, or at the next start; a record that is
+there already changes nothing. The file goes when the last of its records is stored.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from handoff.store.decisions import DecisionRecord
+
+SUFFIX = ".spill"
+# MessagePack keeps NaN, which stands for a missing feature; JSON knows none.
+_ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(DecisionRecord)
+_LENGTH_BYTES = 4
+# About a hundred thousand escalations; an outage must not fill the disk.
+MOST_BYTES = 256 * 2**20
+
+
+class Spill:
+    """The file of this process. It is locked as long as the process lives: one that can be locked was left behind."""
+
+    def __init__(self, folder: Path) -> None:
+        """Makes nothing yet."""
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._kept: set[str] = set()
+        self._file: int | None = None
+        self._path = folder
+
+    @property
+    def kept(self) -> int:
+        """How many records are in the file."""
+        return len(self._kept)
+
+    def keep(self, records: Sequence[DecisionRecord]) -> None:
+        """Write those that are not in the file yet, on disk when this returns. Raises OSError."""
+        with self._lock:
+            new = [record for record in records if record.id not in self._kept]
+            if not new:
+                return
+            file = self._opened()
+            _write(file, b"".join(map(_framed, new)))
+            os.fsync(file)
+            self._kept.update(record.id for record in new)
+
+    def forget(self, records: Sequence[DecisionRecord]) -> None:
+        """These are stored by now. The file goes with the last of them."""
+        with self._lock:
+            if not self._kept:
+                return
+            self._kept.difference_update(record.id for record in records)
+            if not self._kept and self._file is not None:
+                self._path.unlink(missing_ok=True)
+                os.close(self._file)
+                self._file = None
+                with suppress(OSError):  # other workers' files are in it
+                    self._folder.rmdir()
+
+    def left_over(self) -> list[DecisionRecord]:
+        """What processes that are gone have left; from now on this one's. Raises OSError."""
+        found: list[DecisionRecord] = []
+        for path in self._folder.glob(f"*{SUFFIX}"):
+            with suppress(FileNotFoundError, BlockingIOError), _held(path) as content:
+                records = _records(content)
+                self.keep(records)
+                path.unlink()
+                found += records
+        return found
+
+    def _opened(self) -> int:
+        while self._file is None:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._path = self._folder / f"{uuid.uuid4().hex}{SUFFIX}"
+            try:
+                file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            except FileNotFoundError:  # another worker removed the empty folder just then
+                continue
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file).st_nlink:  # else somebody took it for left behind, before it was locked
+                self._file = file
+            else:
+                os.close(file)
+        return self._file
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[bytes]:
+    """The content of a file that no living process writes. Raises BlockingIOError where one does."""
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield file.read()
+
+
+def _framed(record: DecisionRecord) -> bytes:
+    content = _ENCODER.encode(record)
+    return len(content).to_bytes(_LENGTH_BYTES, "big") + content
+
+
+def _write(file: int, content: bytes) -> None:
+    """All of it, or nothing: half a record would hide those that follow."""
+    end = os.lseek(file, 0, os.SEEK_END)
+    if end + len(content) > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"{MOST_BYTES:,} bytes of decisions wait already")
+    rest = memoryview(content)
+    try:
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    except OSError:
+        os.ftruncate(file, end)
+        raise
+
+
+def _records(content: bytes) -> list[DecisionRecord]:
+    """The records, but for the last where its process was killed while it wrote."""
+    records, at = [], 0
+    while at + _LENGTH_BYTES <= len(content):
+        start = at + _LENGTH_BYTES
+        at = start + int.from_bytes(content[at:start], "big")
+        if at <= len(content):
+            records.append(_DECODER.decode(content[start:at]))
+    return records

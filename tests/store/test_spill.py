@@ -1,0 +1,153 @@
+"""Escalations kept on this machine's disk while the store is away."""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from handoff.errors import StoreUnavailable
+from handoff.store import LiveConversations, Store
+from handoff.store.decisions import DecisionRecord
+from handoff.store.spill import Spill
+from tests.store.talk import JUDGE, said
+from tests.store.test_log import DISPUTE, decided
+
+LEAVES_TWO = """
+import os, pathlib, sys
+from handoff.store.spill import Spill
+from tests.store.test_log import DISPUTE, decided
+spill = Spill(pathlib.Path(sys.argv[1]))
+spill.keep([decided(DISPUTE)]); spill.keep([decided(DISPUTE)])
+print("kept", flush=True)
+sys.stdin.read()
+"""
+
+
+def ids(records: list[DecisionRecord]) -> list[str]:
+    return sorted(record.id for record in records)
+
+
+def test_what_was_kept_and_not_stored_is_found_by_the_next(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", LEAVES_TWO, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None and other.stdin is not None
+        assert other.stdout.readline() == b"kept\n"
+        assert Spill(tmp_path).left_over() == [], "a living process keeps its own"
+        other.kill()
+    heir = Spill(tmp_path)
+    found = heir.left_over()
+    assert len(found) == 2
+    assert all(any(math.isnan(value) for value in record.row) for record in found), "missing stays missing"
+    assert Spill(tmp_path).left_over() == [], "and it is the heir's by now"
+    heir.forget(found[:1])
+    assert heir.kept == 1
+    heir.forget(found[1:])
+    assert not tmp_path.exists(), "and the empty folder goes"
+
+
+def test_nothing_is_made_before_it_is_needed(tmp_path: Path) -> None:
+    spill = Spill(tmp_path / "spill")
+    assert spill.left_over() == []
+    spill.forget([decided(DISPUTE)])
+    spill.keep([])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_is_kept_once(tmp_path: Path) -> None:
+    spill, record = Spill(tmp_path), decided(DISPUTE)
+    spill.keep([record])
+    spill.keep([record])
+    assert spill._file is not None
+    os.close(spill._file)  # as if the process had ended: its lock goes with the file
+    assert ids(Spill(tmp_path).left_over()) == [record.id]
+
+
+def left_behind(folder: Path, *records: DecisionRecord) -> Path:
+    """A file as a killed process leaves it."""
+    spill = Spill(folder)
+    spill.keep(records)
+    assert spill._file is not None
+    os.close(spill._file)
+    return spill._path
+
+
+@pytest.mark.parametrize("missing", [1, 100], ids=["its last byte", "its last hundred"])
+def test_a_record_that_was_cut_short_costs_no_other(tmp_path: Path, missing: int) -> None:
+    whole, cut = decided(DISPUTE), decided(DISPUTE)
+    path = left_behind(tmp_path, whole, cut)
+    path.write_bytes(path.read_bytes()[:-missing])
+    assert ids(Spill(tmp_path).left_over()) == [whole.id]
+
+
+def test_a_full_disk_leaves_no_half_a_record(tmp_path: Path) -> None:
+    first, second, third = decided(DISPUTE), decided(DISPUTE), decided(DISPUTE)
+    spill = Spill(tmp_path)
+    spill.keep([first])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (spill._path.stat().st_size + 50, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            spill.keep([second])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    spill.keep([third])
+    assert spill._file is not None
+    os.close(spill._file)
+    assert ids(Spill(tmp_path).left_over()) == sorted([first.id, third.id])
+
+
+def away(tmp_path: Path) -> Store:
+    """A store whose folder is not there, with a spill."""
+    return Store(f"sqlite:///{tmp_path}/later/handoff.sqlite", spill=tmp_path / "spill")
+
+
+def escalate(store: Store) -> str:
+    """An escalation that the store cannot take; its id."""
+    record = decided(DISPUTE)
+    with pytest.raises(StoreUnavailable):
+        store.log([record])
+    return record.id
+
+
+def test_what_the_store_takes_in_the_end_is_forgotten(tmp_path: Path) -> None:
+    store = away(tmp_path)
+    expected = [escalate(store), escalate(store)]
+    assert len(list((tmp_path / "spill").iterdir())) == 1
+    (tmp_path / "later").mkdir()
+    store.database._down_until = 0.0
+    assert store.close() == 0
+    with away(tmp_path) as again:
+        assert ids(again.decisions("c-1")) == sorted(expected)
+    assert not (tmp_path / "spill").exists()
+
+
+def test_the_next_start_stores_what_a_killed_one_left(tmp_path: Path) -> None:
+    killed = away(tmp_path)
+    expected = [escalate(killed), escalate(killed)]
+    spill = killed._log._spill
+    assert spill is not None and spill._file is not None
+    os.close(spill._file)  # as the end of its process does
+    (tmp_path / "later").mkdir()
+    with away(tmp_path) as heir:
+        assert heir.take_over() == 2
+        assert heir.take_over() == 0
+    with away(tmp_path) as reader:
+        assert ids(reader.decisions("c-1")) == sorted(expected)
+    assert not (tmp_path / "spill").exists()
+
+
+def test_a_message_that_cannot_be_stored_leaves_its_escalation(tmp_path: Path) -> None:
+    store = away(tmp_path)
+    LiveConversations(store, JUDGE).add_unstored("c-1", said("I want a refund", 1))
+    spill = store._log._spill
+    assert spill is not None and spill.kept == 1
+    LiveConversations(store, JUDGE).add_unstored("c-2", said("Hello there", 1))
+    assert spill.kept == 1
+    store._log.close(0.0)
