@@ -21,7 +21,9 @@ from handoff.transcript import Conversation, from_object
 _ROLES = {"bot": "assistant", "user": "customer"}
 
 
-class _Counts(msgspec.Struct, frozen=True):
+class Judgements(msgspec.Struct, frozen=True):
+    """How many people called a bot turn no breakdown (O), a possible one (T), a breakdown (X)."""
+
     O: int  # noqa: E741 (the format's names)
     T: int
     X: int
@@ -30,7 +32,7 @@ class _Counts(msgspec.Struct, frozen=True):
 class _Turn(msgspec.Struct, frozen=True):
     speaker: Literal["bot", "user"]
     text: str
-    breakdown: _Counts | None = None
+    breakdown: Judgements | None = None
 
 
 class _Dialogue(msgspec.Struct, frozen=True):
@@ -44,6 +46,15 @@ def read_dbdc3(path: Path) -> Iterator[Record]:
     for line in lines(path):
         if line.raw.strip():
             yield converted(path, line, lambda raw: _conversation(stem, raw))
+
+
+def read_judgements(path: Path) -> list[tuple[Judgements | None, ...]]:
+    """The judgements of every turn, dialogue by dialogue; None for a turn that nobody judged.
+
+    Raises `BadRecord` for a dialogue that cannot be read, so that the order is that of `read_dbdc3` without rejects.
+    """
+    dialogues = (decoded(line.raw, _Dialogue) for line in lines(path) if line.raw.strip())
+    return [tuple(decoded(turn, _Turn).breakdown for turn in dialogue.turns) for dialogue in dialogues]
 
 
 def _conversation(stem: str, raw: bytes) -> Conversation:

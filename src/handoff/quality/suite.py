@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from handoff.errors import BadInput, nearest
-from handoff.quality import betold
+from handoff.quality import betold, dbdc3
 from handoff.quality.row import Row
 from handoff.quality.settings import QualitySettings
 
@@ -27,6 +27,7 @@ class Part:
 
 SETS: dict[str, Part] = {
     "betold": Part(("betold",), betold.rows),
+    "dbdc3": Part(("dbdc3",), dbdc3.rows),
 }
 # Further tables, each asked for by name, never part of the headline run.
 STUDIES: dict[str, Part] = {}
