@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from handoff.decision import Judge
 from handoff.features import FEATURE_NAMES, follow
 from handoff.models import load_champion
+from handoff.policy.trigger import WINDOW
 from handoff.rules import load_rules
 from handoff.simulate import simulate
 from handoff.transcript import Conversation
@@ -101,6 +103,95 @@ def test_a_verdict_knows_only_what_was_said_by_then(judge: Judge) -> None:
             alone = judge.answer(prefix(case, known))
             assert alone.recommendation.action == verdict.decision.action
             assert alone.escalation.probability == pytest.approx(verdict.probability, abs=1e-6)
+
+
+class Told:
+    """A model that says what the test tells it: one probability a message of the episode."""
+
+    label, base = "told/1", 0.0
+
+    def __init__(self, *scores: float) -> None:
+        self.scores, self.rows = scores, [0]
+
+    def probabilities(self, moments: Any) -> list[float]:
+        self.rows.append(len(moments))
+        columns = [FEATURE_NAMES.index(name) for name in ("customer_messages", "assistant_messages")]
+        return [(0.0, *self.scores)[int(sum(moment.row[column] for column in columns))] for moment in moments]
+
+    def contributions(self, moment: Any) -> tuple[Any, ...]:
+        return ()
+
+
+def told(*scores: float) -> Judge:
+    return Judge(RULES_ONLY.rules, RULES_ONLY.policy, Told(*scores))  # type: ignore[arg-type]
+
+
+WORDS = ("sky", "tea", "cat", "map", "ice", "sun", "oak", "pen", "cup", "bay", "fog", "hat", "ink", "jam", "key", "log",
+         "mud", "net", "owl", "pie", "rye", "sea", "toy", "van", "wax", "yak", "zoo", "ant", "bee", "cow")  # fmt: skip
+
+
+def chat(messages: int) -> list[dict[str, Any]]:
+    """A chat that no rule has anything to say about."""
+    return [
+        {"customer": WORDS[i]} if i % 2 == 0 else {"assistant": WORDS[i], "confidence": 0.9} for i in range(messages)
+    ]
+
+
+def actions(judge: Judge, *parts: dict[str, Any]) -> list[str]:
+    return [verdict.decision.action for verdict in judge.follow(conversation(*parts))]
+
+
+def test_the_model_alone_needs_two_in_a_row_or_one_over_the_highest() -> None:
+    judge = told(0.65, 0.2, 0.65, 0.65, 0.55, 0.45, 0.95, 0.85)
+    assert actions(judge, *chat(8)) == [
+        "monitor", "none", "monitor", "prepare_specialist", "prepare_specialist", "monitor", "escalate_now",
+        "escalate_now",
+    ]  # fmt: skip
+
+
+def test_a_declined_hand_off_silences_the_model_until_there_is_new_evidence() -> None:
+    parts = [*chat(3), {"customer": "no, stay", "event": "declined"}, *chat(3)]
+    assert actions(told(0.85, 0.85, 0.85, 0.85, 0.85, 0.85, 0.85), *parts)[1:] == [
+        "proactive_escalation", "proactive_escalation", "monitor", "monitor", "proactive_escalation",
+        "proactive_escalation",
+    ]  # fmt: skip
+
+
+def test_an_alarm_ends_with_its_episode() -> None:
+    parts = [*chat(2), {"system": "closed", "event": "resolved"}, *chat(1)]
+    assert actions(told(0.85, 0.85, 0.85), *parts)[1:] == ["proactive_escalation", "none", "monitor"]
+
+
+def test_a_message_that_is_not_read_neither_raises_nor_ends_an_alarm() -> None:
+    parts = [{"customer": "hi"}, {"system": "note"}, {"assistant": "hello"}, {"system": "note"}]
+    assert actions(told(0.85, 0.85), *parts) == [
+        "monitor", "monitor", "proactive_escalation", "proactive_escalation",
+    ]  # fmt: skip
+
+
+def test_a_standing_holds_the_newest_messages_read_and_no_more() -> None:
+    standing = RULES_ONLY.standing(conversation(*chat(30), {"system": "note"}))
+    assert [moment.index for moment in standing.recent] == list(range(30 - WINDOW, 30))
+
+
+def test_an_answer_asks_the_model_once_for_what_the_alarm_rests_on() -> None:
+    judge = told(*[0.1] * 30)
+    judge.answer(conversation(*chat(30)))
+    assert judge.escalation.rows == [0, WINDOW]  # type: ignore[union-attr]
+
+
+def test_another_model_takes_over_half_way() -> None:
+    standing = RULES_ONLY.standing(conversation(*chat(3)))
+    assert told(0.1, 0.1, 0.1).conclude(standing).recommendation.action == "none"
+    assert told(0.1, 0.85, 0.85).conclude(standing).recommendation.action == "proactive_escalation"
+
+
+@given(case=conversations(), scores=st.lists(st.integers(0, 20).map(lambda n: n / 20), min_size=80, max_size=80))
+def test_message_by_message_the_alarms_are_those_of_the_whole(case: Conversation, scores: list[float]) -> None:
+    judge = told(*scores)
+    for known, verdict in enumerate(judge.follow(case, reasons=False), 1):
+        alone = judge.answer(prefix(case, known))
+        assert alone.recommendation.action == verdict.decision.action
 
 
 def test_trend_is_null_at_first_and_compares_customer_messages(judge: Judge) -> None:

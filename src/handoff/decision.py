@@ -19,12 +19,16 @@ from handoff.features.table import Fact, Feature, Running
 from handoff.models import EscalationModel, RoutingModel
 from handoff.policy import Decision, Policy, Routing, decide, level, load_policy, model_action, route, trend
 from handoff.policy.decide import Level, Trend
+from handoff.policy.trigger import WINDOW
 from handoff.rules import Fired, RuleBook, Urgency, Watch, load_rules, name_facts
 from handoff.transcript import Conversation, Customer
 
 SHOWN_INDICATORS = 5
 # A contribution smaller than this moves no probability by more than 2.5 points: too little to speak for a reason.
 SPEAKS_FROM = 0.10
+
+# The model's probability right after a message, by the message's index.
+Probabilities = dict[int, float]
 
 _BY_NAME = {feature.name: feature for feature in FEATURES}
 _COUNTS = (Total, Distinct, Streak, LongestStreak)
@@ -50,19 +54,23 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What was known and decided right after one message."""
+    """What was known and decided right after one message. `scores` are the probabilities that raise alarms: after the
+    newest messages of the episode, oldest first; empty without a model."""
 
     moment: Moment
     probability: float | None
     fired: tuple[Fired, ...]
     decision: Decision
     explanation: Explanation | None
+    scores: tuple[float, ...] = ()
 
 
 class Standing(msgspec.Struct, frozen=True):
     """Where a conversation stands right after its newest message: all that an answer is made from.
 
-    `before` is the newest customer message before it in the same episode, which the trend compares with.
+    `before` is the newest customer message before it in the same episode, which the trend compares with. `recent` are
+    the newest messages (up to `WINDOW`) that were read in the episode, or since a hand-off was declined in it, which
+    raise alarms; `moment` is the last of them if it was read. No probability is kept, so that another model may go on.
     """
 
     conversation_id: str
@@ -70,18 +78,21 @@ class Standing(msgspec.Struct, frozen=True):
     moment: Moment
     fired: tuple[Fired, ...]
     before: Moment | None
+    recent: tuple[Moment, ...] = ()
 
 
 class Progress:
     """A conversation on its way, fed one `Moment` after another. Constant time and room a message."""
 
-    __slots__ = ("_conversation_id", "_customer", "_customer_before", "_watch")
+    __slots__ = ("_conversation_id", "_customer", "_customer_before", "_episode", "_recent", "_watch")
 
     def __init__(self, rules: RuleBook, conversation: Conversation) -> None:
         """Of `conversation` only what is known beside its messages is read."""
         self._conversation_id, self._customer = conversation.conversation_id, conversation.facts
         self._watch = Watch(rules, name_facts(conversation))
         self._customer_before: Moment | None = None
+        self._episode = 0
+        self._recent: tuple[Moment, ...] = ()
 
     def step(self, moment: Moment) -> Standing:
         """Take in the next moment."""
@@ -90,7 +101,15 @@ class Progress:
             before = None
         if moment.read and moment.message.role == "customer":
             self._customer_before = moment
-        return Standing(self._conversation_id, self._customer, moment, self._watch.step(moment), before)
+        self._remember(moment)
+        return Standing(self._conversation_id, self._customer, moment, self._watch.step(moment), before, self._recent)
+
+    def _remember(self, moment: Moment) -> None:
+        """A hand-off that was declined silences the model too, until there is new evidence."""
+        if moment.episode != self._episode or moment.message.event == "declined":
+            self._episode, self._recent = moment.episode, ()
+        if moment.read and moment.message.event != "declined":
+            self._recent = (*self._recent, moment)[-WINDOW:]
 
 
 class Versions(msgspec.Struct, frozen=True):
@@ -177,10 +196,9 @@ class Judge:
 
     def conclude(self, standing: Standing, *, explain: bool = False, request_id: str | None = None) -> Answer:
         """The answer where a conversation stands. What leads there, all at once or message by message, is the same."""
-        newest, before = standing.moment, standing.before
-        probabilities = self._probabilities([newest] if before is None else [newest, before])
-        verdict = self._verdict(newest, standing.fired, probabilities[0], explain=explain)
-        earlier = probabilities[1] if before is not None else None
+        known = self._known(standing)
+        verdict = self._verdict(standing, known, explain=explain)
+        earlier = known.get(standing.before.index) if standing.before is not None else None
         return self._answer(standing, verdict, earlier, request_id)
 
     def follow(self, conversation: Conversation, *, explain: bool = False, reasons: bool = True) -> Iterator[Verdict]:
@@ -190,35 +208,38 @@ class Judge:
         model decides, its reason is not looked for.
         """
         standings = self._standings(conversation)
-        probabilities = self._probabilities([standing.moment for standing in standings])
-        for standing, probability in zip(standings, probabilities, strict=True):
-            yield self._verdict(standing.moment, standing.fired, probability, explain=explain, reasons=reasons)
+        known = self._probabilities([standing.moment for standing in standings])
+        for standing in standings:
+            yield self._verdict(standing, known, explain=explain, reasons=reasons)
 
     def _standings(self, conversation: Conversation) -> list[Standing]:
         progress = Progress(self.rules, conversation)
         return [progress.step(moment) for moment in follow(conversation)]
 
-    def _probabilities(self, moments: Sequence[Moment]) -> list[float | None]:
-        if self.escalation is None:
-            return [None] * len(moments)
-        return [float(p) for p in self.escalation.probabilities(moments)]
+    def _known(self, standing: Standing) -> Probabilities:
+        """All probabilities that the answer needs, from one call of the model."""
+        wanted = [standing.moment, *standing.recent]
+        if standing.before is not None:
+            wanted.append(standing.before)
+        return self._probabilities(list({moment.index: moment for moment in wanted}.values()))
 
-    def _verdict(
-        self,
-        moment: Moment,
-        fired: tuple[Fired, ...],
-        probability: float | None,
-        *,
-        explain: bool,
-        reasons: bool = True,
-    ) -> Verdict:
-        wanted = explain or (reasons and model_action(probability, self.policy) != "none")
+    def _probabilities(self, moments: Sequence[Moment]) -> Probabilities:
+        if self.escalation is None:
+            return {}
+        found = self.escalation.probabilities(moments)
+        return {moment.index: float(p) for moment, p in zip(moments, found, strict=True)}
+
+    def _verdict(self, standing: Standing, known: Probabilities, *, explain: bool, reasons: bool = True) -> Verdict:
+        moment, fired = standing.moment, standing.fired
+        probability = known.get(moment.index)
+        scores = tuple(known[each.index] for each in standing.recent) if known else ()
+        wanted = explain or (reasons and model_action(probability, self.policy, scores) != "none")
         explanation = None
         if self.escalation is not None and wanted and moment.owner == "assistant":
             explanation = explained(self.escalation, moment)
         spoken_for = explanation.reasons if explanation else ()
-        decision = decide(probability, fired, moment.owner, self.policy, spoken_for)
-        return Verdict(moment, probability, fired, decision, explanation)
+        decision = decide(probability, fired, moment.owner, self.policy, spoken_for, scores)
+        return Verdict(moment, probability, fired, decision, explanation, scores)
 
     def _answer(self, standing: Standing, verdict: Verdict, earlier: float | None, request_id: str | None) -> Answer:
         decision = verdict.decision

@@ -72,7 +72,7 @@ def test_the_model_alone_and_as_served() -> None:
     judge = Judge(RULES.rules, RULES.policy, Always85())  # type: ignore[arg-type]
     found = watched(judge, *said("Hello", "Hi", "Where is the menu"))
     assert found.course.scores == (0.85, 0.85, 0.85)
-    assert [drawn(found, name) for name in ("model", "served", "rules")] == ["!!!", "!!!", "..."]
+    assert [drawn(found, name) for name in ("model", "served", "rules")] == [".!!", ".!!", "..."]
 
 
 def test_without_a_model_there_are_no_scores() -> None:

@@ -68,12 +68,12 @@ def test_personal_data_is_masked() -> None:
 
 def test_a_model_gives_probabilities_levels_and_indicators() -> None:
     asked = judge(per_message=0.3, weights={"customer_messages": 0.5})
-    played = replay(asked, conversation(CUSTOMER, SURE, {"customer": "Thank you"}))
+    played = replay(asked, conversation(CUSTOMER, SURE, {"customer": "Thank you"}, SURE))
     assert played.mode == "model_and_rules"
     assert [(turn.probability, turn.level) for turn in played.turns] == [
-        (0.3, "medium"), (0.3, "medium"), (0.6, "high"),
+        (0.3, "medium"), (0.3, "medium"), (0.6, "high"), (0.6, "high"),
     ]  # fmt: skip
-    assert [turn.action for turn in played.turns] == ["monitor", "monitor", "prepare_specialist"]
+    assert [turn.action for turn in played.turns] == ["monitor", "monitor", "monitor", "prepare_specialist"]
     assert [i.feature for i in played.turns[2].indicators] == ["customer_messages"]
     alone = replay(RULES, conversation(CUSTOMER))
     assert (alone.mode, alone.turns[0].probability, alone.turns[0].level) == ("rules_only", None, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from handoff.errors import BadPolicy
-from handoff.policy import decide, load_policy, route
+from handoff.policy import TriggerSettings, decide, load_policy, route
 from handoff.rules import REASONS, Fired, load_rules
 from handoff.transcript import Customer
 
@@ -70,6 +70,9 @@ def test_every_reason_has_a_message_that_names_no_wait() -> None:
 BROKEN = [
     ("falling cuts", "policy.yaml", "monitor: 0.30", "monitor: 0.70", "policy.yaml, cuts"),
     ("an unknown field", "policy.yaml", "trend_band", "trend_bend", "policy.yaml"),
+    ("a row of no messages", "policy.yaml", "in_a_row: 2", "in_a_row: 0", "trigger.in_a_row"),
+    ("a row longer than is looked at", "policy.yaml", "in_a_row: 2", "in_a_row: 17", "trigger.in_a_row"),
+    ("a fall that rises", "policy.yaml", "fall_back: 0.10", "fall_back: -0.10", "trigger.fall_back"),
     ("a message for no reason", "messages.yaml", "sales:", "seles:", "unknown reason 'seles'; did you mean 'sales'?"),
     ("a missing message", "messages.yaml", 'sales: "One', 'sales: ""  # "One', "no text for 'sales'"),
     (
@@ -108,3 +111,4 @@ def test_a_policy_folder_may_hold_only_what_differs(tmp_path: Path) -> None:
     assert policy.cuts.escalate_now == 0.6
     assert policy.teams == POLICY.teams
     assert policy.version != POLICY.version
+    assert policy.trigger == POLICY.trigger == TriggerSettings()

@@ -121,11 +121,11 @@ def _read_before(judge: Judge, conversation: Conversation, handoff: HandOff) -> 
 def _finding(judge: Judge, verdict: Verdict, fired: tuple[Fired, ...]) -> Finding:
     speaking = explained(judge.escalation, verdict.moment).reasons if judge.escalation is not None else ()
     owner, policy = verdict.moment.owner, judge.policy
-    decision = decide(verdict.probability, fired, owner, policy, speaking)
+    decision = decide(verdict.probability, fired, owner, policy, speaking, verdict.scores)
     by_rules = decide(None, fired, owner, policy).reason or UNEXPLAINED
     by_model = None
     if judge.escalation is not None:
-        alone = decide(verdict.probability, (), owner, policy, speaking)
+        alone = decide(verdict.probability, (), owner, policy, speaking, verdict.scores)
         by_model = alone.reason or next(iter(speaking), UNEXPLAINED)
     if decision.reason is not None:
         found_by: FoundBy = "rule" if decision.decided_by == "rule" else "model"

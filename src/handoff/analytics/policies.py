@@ -63,7 +63,7 @@ def rules_only(verdicts: Sequence[Verdict], policy: Policy) -> Raised:
 
 def model_only(verdicts: Sequence[Verdict], policy: Policy) -> Raised:
     """The model's probability against the policy's cuts, without rules; never an alarm without a model."""
-    return tuple(decide(v.probability, (), v.moment.owner, policy).action in ALARMS for v in verdicts)
+    return tuple(decide(v.probability, (), v.moment.owner, policy, scores=v.scores).action in ALARMS for v in verdicts)
 
 
 def served(verdicts: Sequence[Verdict], policy: Policy) -> Raised:

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from handoff.policy.settings import ACTIONS, Action, Policy
+from handoff.policy.trigger import DECIMALS, is_up
 from handoff.rules import Fired, Rule, Urgency
 from handoff.transcript.episodes import Owner
 
@@ -59,12 +60,25 @@ def trend(probability: float, before: float | None, band: float) -> Trend | None
     return "rising" if change > band else "falling" if change < -band else "steady"
 
 
-def model_action(probability: float | None, policy: Policy) -> Action:
-    """The strongest action whose cut the probability reaches; `none` without a model."""
+def plain_action(probability: float, policy: Policy) -> Action:
+    """The strongest action whose cut the probability reaches."""
+    reached = [action for action in ACTIONS[1:] if round(probability, DECIMALS) >= getattr(policy.cuts, action)]
+    return reached[-1] if reached else "none"
+
+
+def model_action(probability: float | None, policy: Policy, scores: Sequence[float] | None = None) -> Action:
+    """What the model asks for; `none` without one.
+
+    `monitor` follows its plain cut. What is stronger is an alarm, which `scores` raise: the probabilities after the
+    episode's messages so far, oldest first (the newest `WINDOW` are enough). Without them, the first message's alone.
+    """
     if probability is None:
         return "none"
-    reached = [action for action in ACTIONS[1:] if round(probability, 6) >= getattr(policy.cuts, action)]
-    return reached[-1] if reached else "none"
+    so_far = (probability,) if scores is None else scores
+    up = [action for action, trigger in policy.triggers if is_up(so_far, trigger)]
+    if up:
+        return up[-1]
+    return "none" if plain_action(probability, policy) == "none" else "monitor"
 
 
 def rule_action(rule: Rule, policy: Policy) -> Action:
@@ -86,17 +100,19 @@ def decide(
     owner: Owner,
     policy: Policy,
     model_reasons: Sequence[str] = (),
+    scores: Sequence[float] | None = None,
 ) -> Decision:
     """One decision from the model's probability (None without a model), the rules that hold and the owner.
 
-    `model_reasons` are the reasons that the model's indicators speak for, strongest first.
+    `model_reasons` are the reasons that the model's indicators speak for, strongest first; `scores` the probabilities
+    of the episode so far, as for `model_action`.
     """
     if owner == "human":
         return Decision(
             "none", None, None, "human_owns_conversation", (), "owner", None, "A human owns the conversation"
         )
     rules = rank(fired, policy)
-    by_model = model_action(probability, policy)
+    by_model = model_action(probability, policy, scores)
     by_rule = rule_action(rules[0], policy) if rules else "none"
     if rules and ACTIONS.index(by_rule) >= ACTIONS.index(by_model):
         return _by_rule(by_rule, rules, model_reasons if probability is not None else (), fired, policy)
@@ -116,15 +132,33 @@ def _by_rule(
 def _by_model(
     action: Action, rules: list[Rule], model_reasons: Sequence[str], probability: float | None, policy: Policy
 ) -> Decision:
-    if action in ("none", "monitor"):
-        says = "Nothing calls for a human" if action == "none" else "Worth watching, no action needed"
-        return Decision(action, None, None, None, (), "rule" if probability is None else "model", None, says)
+    if probability is None or action in ("none", "monitor"):
+        by: DecidedBy = "rule" if probability is None else "model"
+        return Decision(action, None, None, None, (), by, None, _calm(action, probability, policy))
     urgency = _URGENCY_OF[action]
     reason = model_reasons[0] if model_reasons else UNEXPLAINED
     others = _others(reason, [rule.reason for rule in rules], model_reasons)
     within = getattr(policy.within_seconds, urgency) if urgency else None
-    says = f"The model expects a hand-off with a probability of {probability:.0%}"
+    says = (
+        f"The model expects a hand-off with a probability of {probability:.0%}{_standing(action, probability, policy)}"
+    )
     return Decision(action, urgency, within, reason, others, "model", None, says)
+
+
+def _calm(action: Action, probability: float | None, policy: Policy) -> str:
+    if action == "none":
+        return "Nothing calls for a human"
+    if probability is not None and plain_action(probability, policy) != "monitor":
+        return f"Worth watching: {probability:.0%} is over a cut, but not in enough messages in a row"
+    return "Worth watching, no action needed"
+
+
+def _standing(action: Action, probability: float, policy: Policy) -> str:
+    """Why an alarm is up that the probability alone would not raise."""
+    cut: float = getattr(policy.cuts, action)
+    if round(probability, DECIMALS) >= cut:
+        return ""
+    return f"; raised over {cut:.0%}, it stands until it falls below {cut - policy.trigger.fall_back:.0%}"
 
 
 def _others(first: str, *groups: Sequence[str]) -> tuple[str, ...]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 import yaml
 
 from handoff.errors import BadPolicy, nearest
+from handoff.policy.trigger import WINDOW, Trigger
 from handoff.rules import REASONS, RuleBook
 
 Action = Literal["none", "monitor", "prepare_specialist", "proactive_escalation", "escalate_now"]
@@ -37,6 +39,19 @@ class Cuts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     escalate_now: float
 
 
+class TriggerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the model alone may raise an alarm, from `prepare_specialist` up: so many messages `in_a_row` over the cut,
+    or one over the highest cut where `highest_at_once`; it comes down more than `fall_back` below the cut."""
+
+    in_a_row: Annotated[int, msgspec.Meta(ge=1, le=WINDOW)] = 2
+    highest_at_once: bool = True
+    fall_back: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.10
+
+
+# One message over the cut is enough, and the first below it ends the alarm.
+PLAIN_CUTS = TriggerSettings(in_a_row=1, highest_at_once=False, fall_back=0.0)
+
+
 class Within(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds within which a human should take over, by urgency."""
 
@@ -51,6 +66,7 @@ class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only_prepare: tuple[str, ...]
     trend_band: float
     routing_cut: float
+    trigger: TriggerSettings = TriggerSettings()
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -64,6 +80,12 @@ class Policy(msgspec.Struct, frozen=True):
     teams: tuple[Team, ...]
     messages: dict[str, str]
     version: str
+    trigger: TriggerSettings = TriggerSettings()
+
+    @property
+    def triggers(self) -> tuple[tuple[Action, Trigger], ...]:
+        """How the model's scores raise each action above `monitor`, weakest first."""
+        return triggers(self.cuts, self.trigger)
 
     def team(self, team_id: str) -> Team:
         """The team of that id. Raises `BadPolicy` for one that teams.yaml does not list."""
@@ -71,6 +93,21 @@ class Policy(msgspec.Struct, frozen=True):
             if team.id == team_id:
                 return team
         raise BadPolicy(f"teams.yaml: no team '{team_id}'{nearest(team_id, [t.id for t in self.teams])}")
+
+
+@cache
+def triggers(cuts: Cuts, settings: TriggerSettings) -> tuple[tuple[Action, Trigger], ...]:
+    """A trigger for each action above `monitor`, weakest first."""
+    at_once = cuts.escalate_now if settings.highest_at_once else None
+    return tuple(
+        (
+            action,
+            Trigger(
+                cut=getattr(cuts, action), in_a_row=settings.in_a_row, at_once=at_once, fall_back=settings.fall_back
+            ),
+        )
+        for action in ACTIONS[2:]
+    )
 
 
 def load_policy(folder: Path | None = None, rules: RuleBook | None = None) -> Policy:
@@ -90,6 +127,7 @@ def load_policy(folder: Path | None = None, rules: RuleBook | None = None) -> Po
     policy = Policy(
         settings.cuts, settings.within_seconds, frozenset(settings.only_prepare), settings.trend_band,
         settings.routing_cut, teams, messages, hashlib.sha256("".join(texts.values()).encode()).hexdigest()[:12],
+        settings.trigger,
     )  # fmt: skip
     _check_teams(policy, rules)
     return policy
