@@ -101,16 +101,22 @@ def figures(y: Integers, p: Floats, weight: Floats) -> dict[str, float | None]:
 
 
 def intervals(
-    y: Integers, p: Floats, weight: Floats, of: Integers, seed: int, resamples: int = RESAMPLES
+    y: Integers,
+    p: Floats,
+    weight: Floats,
+    of: Integers,
+    seed: int,
+    resamples: int = RESAMPLES,
+    names: tuple[str, ...] = tuple(METRICS),
 ) -> dict[str, Interval]:
-    """Every metric by name with its 95 % interval, by resampling the conversations that `of` names."""
+    """Each metric of `names` with its 95 % interval, by resampling the conversations that `of` names."""
     values = figures(y, p, weight)
-    drawn: dict[str, list[float]] = {name: [] for name in METRICS}
+    drawn: dict[str, list[float]] = {name: [] for name in names}
     for counts in _resampled(of, seed, resamples):
         kept = counts > 0
-        for name, metric in METRICS.items():
-            drawn[name].append(metric(y[kept], p[kept], (weight * counts)[kept]))
-    return {name: _interval(values[name], drawn[name]) for name in METRICS}
+        for name in names:
+            drawn[name].append(METRICS[name](y[kept], p[kept], (weight * counts)[kept]))
+    return {name: _interval(values[name], drawn[name]) for name in names}
 
 
 def share(hits: NDArray[np.bool_], of: Integers, seed: int, resamples: int = RESAMPLES) -> Interval:

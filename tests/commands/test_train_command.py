@@ -6,11 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from handoff.commands import app
 from handoff.formats import NativeWriter
+from handoff.policy import load_policy
+from handoff.policy.settings import Cuts
 from handoff.simulate import simulate
 
 RUN = CliRunner()
@@ -111,3 +114,29 @@ def test_features_writes_a_table(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["train", "evaluate", "promote", "features"])
 def test_help_shows_an_example(command: str) -> None:
     assert f"handoff {command}" in RUN.invoke(app, [command, "--help"]).output
+
+
+def test_evaluate_judges_alarms_and_bills_policies(data: Path, models: Path, tmp_path: Path) -> None:
+    curve, folder = tmp_path / "curve.png", tmp_path / "policy"
+    options = ["--costs", "shipped", "--curve", str(curve), "--write-policy", str(folder), "--models", str(models)]
+    done = RUN.invoke(app, ["evaluate", "--data", str(data), *options, "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    early, costs = found["early_warning"], found["costs"]
+    assert early["conversations"] == costs["choosing"] + costs["reporting"] == found["conversations"]
+    names = ["never", "always", "every_fourth", "keywords", "rules", "model", "served"]
+    assert [policy["name"] for policy in early["policies"]] == names
+    assert [policy["name"] for policy in costs["policies"]] == [*names, "chosen"]
+    assert curve.read_bytes().startswith(b"\x89PNG")
+    assert load_policy(folder).cuts == msgspec.convert(costs["chosen"], Cuts)
+
+
+def test_prices_that_are_placeholders_say_so(data: Path, models: Path) -> None:
+    done = RUN.invoke(app, ["evaluate", "--data", str(data), "--models", str(models), "--costs", "shipped"])
+    assert "shipped placeholders" in done.output
+    assert "each policy by its first alarm" in " ".join(done.output.split())
+
+
+def test_a_curve_needs_prices(data: Path) -> None:
+    done = RUN.invoke(app, ["evaluate", "--data", str(data), "--curve", "x.png"])
+    assert (done.exit_code, "needs --costs" in done.output) == (2, True)

@@ -121,9 +121,9 @@ def watch(
     y = label(conversation, handoff, against)
     if y is None:
         return None
-    verdicts = [v for v in judge.follow(before_the_end(conversation), reasons=False) if _is_watched(v, handoff)]
+    verdicts = [v for v in judge.follow(before_the_end(conversation), reasons=False) if is_watched(v, handoff)]
     raised = {policy.name: policy.raised(verdicts, judge.policy) for policy in policies}
-    return Watched(_course(conversation.conversation_id, y, verdicts, handoff), raised)
+    return Watched(course(conversation.conversation_id, y, verdicts, handoff), raised)
 
 
 def watch_all(
@@ -145,13 +145,15 @@ def watch_all(
     return WatchedAll(tuple(w.course for w in found), raised, without)
 
 
-def _is_watched(verdict: Verdict, handoff: HandOff | None) -> bool:
+def is_watched(verdict: Verdict, handoff: HandOff | None) -> bool:
+    """Whether the message belongs to what is watched: in the episode that was handed off, before the hand-off."""
     if handoff is None:
         return True
     return verdict.moment.episode == handoff.episode and verdict.moment.index < handoff.index
 
 
-def _course(conversation_id: str, y: bool, verdicts: Sequence[Verdict], handoff: HandOff | None) -> Course:
+def course(conversation_id: str, y: bool, verdicts: Sequence[Verdict], handoff: HandOff | None) -> Course:
+    """The conversation as the metrics look at it, from the verdicts on its watched messages."""
     times = [v.moment.message.sent_at for v in verdicts]
     start = next((at for at in times if at is not None), None)
     return Course(

@@ -12,6 +12,7 @@ from handoff.commands._console import console
 if TYPE_CHECKING:
     from handoff.training.report import EscalationReport, RoutingReport, Slice
 
+SLICED = ("auroc", "log_loss", "calibration_error")
 SHORT = {
     "log_loss": "log loss ↓",
     "brier": "Brier score ↓",
@@ -55,15 +56,16 @@ def _print_escalation(report: EscalationReport, label: str) -> None:
 
 def _print_slices(parts: tuple[Slice, ...]) -> None:
     """The slices that hold enough to be compared; the card has all of them."""
-    from handoff.training.card import named
+    from handoff.training.card import named, slice_figure
 
     weighable = [part for part in parts if part.weighable]
     if not weighable:
         return
-    columns = ("conver-\nsations", "positive", "AUROC", "log loss", "calibration\nerror")
-    slices = Table(Column("slice", no_wrap=True), *columns, box=SIMPLE)
+    # The other two intervals are in the card and under --json: here they would not fit a terminal.
+    columns = ("conver-\nsations", "positive", Column(r"AUROC \[95%]", no_wrap=True), "log\nloss", "calib.\nerror")
+    slices = Table("slice", *columns, box=SIMPLE, pad_edge=False)
     for part in weighable:
-        shown = (_number(part.figures[name]) for name in ("auroc", "log_loss", "calibration_error"))
+        shown = (slice_figure(part, "auroc").replace("[", r"\["), *(_number(part.figures[m]) for m in SLICED[1:]))
         slices.add_row(named(part), f"{part.conversations:,}", f"{part.positive_conversations:,}", *shown)
     console.print(slices)
     if len(weighable) < len(parts):

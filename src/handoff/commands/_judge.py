@@ -31,11 +31,12 @@ def judge_of(model: Path | None, models: Path | None, *, routing: bool = False) 
     settings = read_settings()
     rules = load_rules(settings.rules)
     root = models if models is not None else settings.models
-    escalation = _named(model) if model is not None else _escalation(root)
+    escalation = named_escalation(model) if model is not None else _escalation(root)
     return Judge(rules, load_policy(settings.policy, rules), escalation, _routing(root) if routing else None)
 
 
-def _named(folder: Path) -> EscalationModel:
+def named_escalation(folder: Path) -> EscalationModel:
+    """The escalation model in that folder. Raises `BadInput` for another, `BadModel` for one that does not hold."""
     loaded = load(folder)
     if not isinstance(loaded, EscalationModel):
         raise BadInput(f"--model: {folder} holds a routing model; name a version of the escalation model")

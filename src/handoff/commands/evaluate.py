@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from handoff.commands._app import app
-from handoff.commands._console import print_json, progress
+from handoff.commands._console import progress
+from handoff.commands._early import Wanted, beyond, check_wanted, print_all, print_beyond
 from handoff.commands._figures import print_report
 from handoff.commands._models import ModelOption
 from handoff.commands._quality import BENCHMARK_DATA, Kind, check_data, check_suite, run_public_suite
@@ -35,6 +36,21 @@ def evaluate_command(
         Path, typer.Option("--work", help="Of the suite: what may be kept between runs.", file_okay=False)
     ] = Path("data/processed/quality"),
     out: Annotated[Path | None, typer.Option("--out", help="Of the suite: the page, not benchmarks/….")] = None,
+    early: Annotated[
+        bool, typer.Option("--early-warning/--no-early-warning", help="Judge alarms, beside trivial policies.")
+    ] = True,
+    costs: Annotated[
+        str | None, typer.Option("--costs", help="A YAML file of prices, or 'shipped': cuts that cost least.")
+    ] = None,
+    per_hour: Annotated[
+        float | None, typer.Option("--per-hour", min=0, help="With --costs: the most hand-offs an hour.")
+    ] = None,
+    curve: Annotated[
+        Path | None, typer.Option("--curve", help="With --costs: draw cost over cut to this PNG.", dir_okay=False)
+    ] = None,
+    write_policy: Annotated[
+        Path | None, typer.Option("--write-policy", help="With --costs: a new folder for HANDOFF_POLICY.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the intervals.")] = 7,
     threads: Annotated[int, typer.Option("--threads", help="Of the suite: for fitting.", min=1)] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
@@ -42,6 +58,9 @@ def evaluate_command(
     """Score a model on conversations with known outcomes, beside trivial policies, by newest role and by slice.
 
     Of the very conversations that the model was trained on, only those held out at training are scored.
+
+    Alarms are judged by the first in each conversation. `--costs` divides what is scored in two by customer: it
+    chooses the cuts on one part and bills every policy on the other.
 
     `--suite public` fits and scores the project on public labelled sets instead and writes benchmarks/quality.md.
     The sets lie in ../shared/data, or where HANDOFF_BENCHMARK_DATA says.
@@ -65,12 +84,20 @@ def evaluate_command(
         )
     from handoff.commands._conversations import counted
     from handoff.models import load, load_champion
-    from handoff.training.evaluate import evaluate
+    from handoff.training.evaluate import evaluation
 
+    wanted = Wanted(early, costs, per_hour, curve, write_policy, seed)
+    check_wanted(wanted)
     loaded = load(model) if model is not None else load_champion(name.value, models)
     with progress("conversations") as step:
-        report = evaluate(loaded, counted(data, step), seed)
-    print_json(report) if as_json else print_report(report, loaded.label)
+        found = evaluation(loaded, counted(data, step), seed)
+        more = beyond(wanted, loaded, found, lambda: counted(data, step))
+    if as_json:
+        print_all(found.report, more)
+        return
+    print_report(found.report, loaded.label)
+    if more is not None:
+        print_beyond(more, wanted)
 
 
 def _kind(ablation: bool) -> Kind:

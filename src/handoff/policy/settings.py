@@ -120,9 +120,7 @@ def load_policy(folder: Path | None = None, rules: RuleBook | None = None) -> Po
     settings = _convert("policy.yaml", texts["policy.yaml"], _Settings)
     teams = _convert("teams.yaml", texts["teams.yaml"], tuple[Team, ...])
     messages = _convert("messages.yaml", texts["messages.yaml"], dict[str, str])
-    cuts = msgspec.structs.astuple(settings.cuts)
-    if list(cuts) != sorted(cuts) or cuts[0] <= 0 or cuts[-1] > 1:
-        raise BadPolicy(f"policy.yaml, cuts: {list(cuts)}; expected rising probabilities over 0 and up to 1")
+    checked_cuts(settings.cuts, "policy.yaml, cuts")
     _check_messages(messages)
     policy = Policy(
         settings.cuts, settings.within_seconds, frozenset(settings.only_prepare), settings.trend_band,
@@ -131,6 +129,14 @@ def load_policy(folder: Path | None = None, rules: RuleBook | None = None) -> Po
     )  # fmt: skip
     _check_teams(policy, rules)
     return policy
+
+
+def checked_cuts(cuts: Cuts, place: str) -> Cuts:
+    """The same cuts. Raises `BadPolicy` naming the place where they fall or are no probabilities."""
+    values = list(msgspec.structs.astuple(cuts))
+    if values != sorted(values) or values[0] <= 0 or values[-1] > 1:
+        raise BadPolicy(f"{place}: {values}; expected rising probabilities over 0 and up to 1")
+    return cuts
 
 
 def _text(folder: Path | None, name: str) -> str:

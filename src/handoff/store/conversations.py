@@ -163,6 +163,15 @@ _MASK = (
 )
 
 
+def conversation_ids(connection: Connection) -> list[str]:
+    """The ids of all conversations, oldest first."""
+    return list(
+        connection.execute(
+            select(conversations.c.id).order_by(conversations.c.created_at, conversations.c.id)
+        ).scalars()
+    )
+
+
 def read_header(connection: Connection, seal: Seal, conversation_id: str) -> Header:
     """The conversation's header."""
     return _header(connection, seal, _HEADER, conversation_id)

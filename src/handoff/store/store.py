@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -121,6 +121,14 @@ class Store:
             return header.as_conversation(rows.messages_between(connection, conversation_id, 0, header.messages))
 
         return self.database.read(read)
+
+    def conversations(self) -> Iterator[Conversation]:
+        """Every conversation, masked, with the newest outcome that was reported for it; read one after the other."""
+        for conversation_id in self.database.read(rows.conversation_ids):
+            found = self.conversation(conversation_id)
+            if found is not None:
+                told = [r.feedback.outcome for r in self.outcomes(conversation_id) if r.feedback.outcome is not None]
+                yield msgspec.structs.replace(found, outcome=told[-1] if told else None)
 
     def log(self, decisions: Sequence[DecisionRecord]) -> None:
         """Log decisions. Returns once those that escalate are on disk; the others follow in the next commit.

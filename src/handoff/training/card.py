@@ -101,6 +101,11 @@ def named(part: Slice) -> str:
     return f"{part.by} {part.value}"
 
 
+def slice_figure(part: Slice, metric: str) -> str:
+    """A slice's figure, with its interval where there is enough to weigh."""
+    return shown(part.intervals[metric]) if metric in part.intervals else _number(part.figures[metric])
+
+
 def _target(report: EscalationReport) -> str:
     horizon = f", within {report.within} messages" if report.within is not None else ""
     return TARGETS[report.target] + horizon
@@ -130,7 +135,7 @@ def _figures(report: EscalationReport) -> list[str]:
 
 def _slices(parts: tuple[Slice, ...], weakest: Slice | None) -> list[str]:
     if not parts:
-        return ["The data tells no slices apart (no plan, region, locale or channel)."]
+        return ["The data tells no slices apart (no plan, region, language, channel or length)."]
     weak = (
         f"Weakest: {named(weakest)}, AUROC {_number(weakest.figures['auroc'])}."
         if weakest
@@ -140,8 +145,8 @@ def _slices(parts: tuple[Slice, ...], weakest: Slice | None) -> list[str]:
         "| slice | conversations | positive | AUROC | log loss | calibration error |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
         *(
-            f"| {named(s)} | {s.conversations} | {s.positive_conversations} | {_number(s.figures['auroc'])} | "
-            f"{_number(s.figures['log_loss'])} | {_number(s.figures['calibration_error'])} |"
+            f"| {named(s)} | {s.conversations} | {s.positive_conversations} | {slice_figure(s, 'auroc')} | "
+            f"{slice_figure(s, 'log_loss')} | {slice_figure(s, 'calibration_error')} |"
             for s in parts
         ),
         "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +15,7 @@ from handoff.models.exam import Model
 from handoff.models.routing import RoutingModel
 from handoff.training.labels import check_target
 from handoff.training.report import EscalationReport, RoutingReport, escalation_report, routing_report
-from handoff.training.rows import RoutingTable, Table, routing_table, table
+from handoff.training.rows import RoutingTable, Source, Table, routing_table, table
 from handoff.training.splits import Split, split
 from handoff.training.trivial import trivial_policies
 from handoff.transcript import Conversation
@@ -23,6 +24,37 @@ Floats = NDArray[np.float64]
 
 SEEN = "the test side of the conversations it was trained on ({how})"
 UNSEEN = "conversations other than those it was trained on; the trivial policies are fitted on these very ones"
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """A report, and what it was made on: the `scored` conversations, and hours that all of them took to come in.
+
+    `hours` is None where no conversation carries a time; `of` counts the conversations of those hours.
+    """
+
+    report: EscalationReport | RoutingReport
+    scored: tuple[Source, ...] = ()
+    hours: float | None = None
+    of: int = 0
+
+
+def evaluation(model: Model, conversations: Iterable[Conversation], seed: int) -> Evaluation:
+    """As `evaluate`, and which conversations were scored, for those who look at more than single messages."""
+    if isinstance(model, RoutingModel):
+        return Evaluation(evaluate(model, conversations, seed))
+    rows = table(conversations, check_target(model.manifest.target), model.manifest.within)
+    report = _evaluate_escalation(model, rows, seed)
+    times = [source.started for source in rows.sources if source.started is not None]
+    held = _held_out(model, rows)
+    scored = tuple(source for source, kept in zip(rows.sources, held, strict=True) if kept)
+    return Evaluation(report, scored, (max(times) - min(times)) / 3600 if times else None, len(rows.sources))
+
+
+def _held_out(model: EscalationModel, rows: Table) -> NDArray[np.bool_]:
+    """Which conversations may be scored: the test side of those it was trained on, or else all."""
+    if rows.fingerprint != model.manifest.data.fingerprint:
+        return np.ones(len(rows.sources), dtype=bool)
+    return split(rows.sources, model.manifest.data.seed).test
 
 
 def evaluate(model: Model, conversations: Iterable[Conversation], seed: int) -> EscalationReport | RoutingReport:

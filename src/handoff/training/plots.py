@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from handoff.analytics.cost_report import CostReport
 from handoff.metrics import reliability
 
 Floats = NDArray[np.float64]
@@ -77,6 +80,32 @@ def confusion(
             color="white" if shares[row, column] > 0.6 else "black",
         )
     return figure
+
+
+def cost_curve(report: CostReport) -> Figure:
+    """Cost for every 100 conversations at each cut that calls a human, and what makes it up."""
+    figure, axes = _figure("Cost by cut", "cut that calls a human", "cost per 100 conversations")
+    cuts = [point.cut for point in report.curve]
+    per_100 = [100 / max(point.bill.conversations, 1) for point in report.curve]
+    axes.plot(cuts, [p.total * n for p, n in zip(report.curve, per_100, strict=True)], color="black", label="all")
+    parts = {"needless": "needless_cost", "missed": "missed_cost", "late": "late_cost", "waiting": "waiting_cost"}
+    for name, field in parts.items():
+        axes.plot(cuts, [getattr(p.bill, field) * n for p, n in zip(report.curve, per_100, strict=True)], label=name)
+    axes.axvline(report.current.proactive_escalation, color="grey", linestyle=":", label="in use")
+    axes.axvline(report.chosen.proactive_escalation, color="grey", linestyle="--", label="cheapest")
+    axes.legend()
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the picture as PNG, whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        figure.savefig(partial, format="png", dpi=120)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _figure(title: str, x: str, y: str, height: float = 4.5) -> tuple[Figure, Axes]:

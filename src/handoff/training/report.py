@@ -10,24 +10,32 @@ from numpy.typing import NDArray
 
 from handoff.metrics import Interval, figures, intervals, share
 from handoff.training.fit_routing import CERTAIN_PRECISION
-from handoff.training.rows import RoutingTable, Table
+from handoff.training.rows import RoutingTable, Source, Table
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-SLICED_BY = ("plan", "region", "locale", "channel")
+SLICED_BY = ("plan", "region", "language", "channel", "length")
+# Messages read of a conversation, up to its hand-off: the most that a short and a medium one have.
+SHORT, MEDIUM = 4, 10
+SLICE_METRICS = ("auroc", "log_loss", "calibration_error")
+SLICE_RESAMPLES = 200
 # Smaller slices are listed without being called the weakest: their figures are chance.
 LEAST_IN_SLICE, LEAST_POSITIVES_IN_SLICE = 30, 5
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """The figures of one part of the scored conversations, such as plan = professional."""
+    """The figures of one part of the scored conversations, such as plan = professional.
+
+    `intervals` holds the main figures with theirs, where there is enough to weigh; else it is empty.
+    """
 
     by: str
     value: str
     conversations: int
     positive_conversations: int
     figures: dict[str, float | None]
+    intervals: dict[str, Interval] = {}
 
     @property
     def weighable(self) -> bool:
@@ -95,7 +103,7 @@ def escalation_report(
     seed: int,
 ) -> EscalationReport:
     """Every figure of the rows in `table`, given the model's and the trivial policies' probabilities for them."""
-    slices = tuple(s for by in SLICED_BY for s in _slices(table, probabilities, by, _source_values(table, by)))
+    slices = tuple(s for by in SLICED_BY for s in _slices(table, probabilities, by, _slice_values(table, by), seed))
     weighable = [s for s in slices if s.weighable]
     return EscalationReport(
         target=target,
@@ -107,7 +115,7 @@ def escalation_report(
         base_rate=float(np.average(table.y, weights=table.weight)),
         model=intervals(table.y, probabilities, table.weight, table.of, seed),
         trivial={name: intervals(table.y, p, table.weight, table.of, seed) for name, p in trivial.items()},
-        by_role=_slices(table, probabilities, "newest message by", table.role),
+        by_role=_slices(table, probabilities, "newest message by", table.role, seed),
         slices=slices,
         weakest=min(weighable, key=lambda s: s.figures["auroc"] or 0.0, default=None),
     )
@@ -158,19 +166,46 @@ def _team(names: Sequence[str], confusion: Integers, position: int) -> TeamFigur
     )
 
 
-def _source_values(table: Table, by: str) -> NDArray[np.str_]:
+def _slice_values(table: Table, by: str) -> NDArray[np.str_]:
     """The value of each row's conversation, "unknown" where missing."""
-    values = np.array([str(getattr(source, by) or "unknown") for source in table.sources] or [""])
+    if by == "length":
+        return _lengths(table)
+    values = np.array([_source_value(source, by) for source in table.sources] or [""])
     found: NDArray[np.str_] = values[table.of]
     return found
 
 
-def _slices(table: Table, p: Floats, by: str, values: NDArray[np.str_]) -> tuple[Slice, ...]:
+def _source_value(source: Source, by: str) -> str:
+    value = source.locale if by == "language" else getattr(source, by)
+    known = str(value or "unknown")
+    return known.replace("_", "-").partition("-")[0].lower() if by == "language" else known
+
+
+def _lengths(table: Table) -> NDArray[np.str_]:
+    """Whether each row's conversation is short, medium or long, by its rows."""
+    rows = np.bincount(table.of, minlength=len(table.sources))[table.of]
+    names = (f"short (to {SHORT} messages)", f"medium (to {MEDIUM})", f"long (over {MEDIUM})")
+    found: NDArray[np.str_] = np.array(names)[np.searchsorted((SHORT, MEDIUM), rows, side="left")]
+    return found
+
+
+def _slices(table: Table, p: Floats, by: str, values: NDArray[np.str_], seed: int) -> tuple[Slice, ...]:
     """Figures by value, the most frequent first; none where all rows share one value."""
     names, count = np.unique(values, return_counts=True)
     if len(names) < 2:
         return ()
-    return tuple(_slice(table, p, by, str(names[i]), values == names[i]) for i in np.argsort(-count, kind="stable"))
+    return tuple(
+        _with_intervals(_slice(table, p, by, str(names[i]), values == names[i]), table, p, values == names[i], seed)
+        for i in np.argsort(-count, kind="stable")
+    )
+
+
+def _with_intervals(part: Slice, table: Table, p: Floats, rows: NDArray[np.bool_], seed: int) -> Slice:
+    if not part.weighable:
+        return part
+    y, weight, of = table.y[rows], table.weight[rows], table.of[rows]
+    found = intervals(y, p[rows], weight, of, seed, SLICE_RESAMPLES, SLICE_METRICS)
+    return msgspec.structs.replace(part, intervals=found)
 
 
 def _slice(table: Table, p: Floats, by: str, value: str, rows: NDArray[np.bool_]) -> Slice:

@@ -1,0 +1,170 @@
+"""`handoff replay --what-if`: the same conversations decided by a changed system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import typer
+from rich.box import SIMPLE
+from rich.table import Column, Table
+
+from handoff.analytics.early_warning import METRICS, Figure
+from handoff.analytics.what_if import SHOWN_METRICS, Flip, Said, WhatIf, what_if
+from handoff.commands._console import console, progress
+from handoff.commands._judge import named_escalation
+from handoff.decision import Judge
+from handoff.errors import BadInput
+from handoff.formats import read_conversations
+from handoff.policy import Policy, TriggerSettings, load_policy
+from handoff.policy.costs import load_costs
+from handoff.policy.settings import Cuts, checked_cuts
+from handoff.rules import load_rules
+from handoff.settings import read_settings
+from handoff.transcript import Conversation
+
+SHOWN_FLIPS = 20
+_FULL = "{in_a_row: 2, highest_at_once: true, fall_back: 0.10}"
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What is changed against the system in use, and the prices of both bills. None: as it is."""
+
+    rules: Path | None
+    policy: Path | None
+    cuts: str | None
+    trigger: str | None
+    model: Path | None
+    costs: Path | None
+
+    @property
+    def nothing(self) -> bool:
+        return all(value is None for value in (self.rules, self.policy, self.cuts, self.trigger, self.model))
+
+
+def changed(judge: Judge, changes: Changes) -> Judge:
+    """The judge with the changes. Raises `BadPolicy`, `BadModel` or misuse naming what does not hold."""
+    rules = load_rules(changes.rules) if changes.rules is not None else judge.rules
+    policy = load_policy(changes.policy or read_settings().policy, rules)
+    if changes.cuts is not None:
+        policy = msgspec.structs.replace(policy, cuts=_cuts(changes.cuts), version=f"{policy.version}+cuts")
+    if changes.trigger is not None:
+        policy = _with_trigger(policy, changes.trigger)
+    escalation = named_escalation(changes.model) if changes.model is not None else judge.escalation
+    return replace(judge, rules=rules, policy=policy, escalation=escalation)
+
+
+def run(judge: Judge, changes: Changes, read: Callable[[], Iterable[Conversation]]) -> WhatIf:
+    """Decide all conversations by both."""
+    if changes.nothing:
+        raise typer.BadParameter(
+            "name what changes: --new-rules, --new-policy, --new-cuts, --new-trigger or --new-model",
+            param_hint="--what-if",
+        )
+    other, costs = changed(judge, changes), load_costs(changes.costs)
+    with progress("conversations") as step:
+        return what_if(judge, other, _stepping(read(), step), costs)
+
+
+def from_store(url: str) -> Iterable[Conversation]:
+    """The conversations of a store, with the newest outcome that was reported for each."""
+    from handoff.store import open_store
+
+    with open_store(url, secret=read_settings().store_key, must_exist=True) as store:
+        yield from store.conversations()
+
+
+def source(file: Path | None, store: str | None) -> Callable[[], Iterable[Conversation]]:
+    """Where the conversations come from: exactly one of both."""
+    if (file is None) == (store is None):
+        raise typer.BadParameter("name either FILE or --store URL", param_hint="--what-if")
+    if file is not None:
+        path = file
+        return lambda: read_conversations(path)
+    return lambda: from_store(str(store))
+
+
+def print_what_if(found: WhatIf, shipped_prices: bool) -> None:
+    """Counts and bills first, then the flips one by one."""
+    console.print(
+        f"{found.conversations:,} conversations, {found.messages:,} messages; {found.labelled:,} with a label. "
+        f"Decisions flip in {_percent(found.changed)} of them, {len(found.flips):,} times",
+        markup=False,
+    )
+    if shipped_prices:
+        console.print("Costs by the shipped placeholders: mind their direction, not their size", style="yellow")
+    console.print(_sides(found))
+    if found.counts:
+        counts = Table("direction", "reason", Column("flips", justify="right"), box=SIMPLE)
+        for each in found.counts:
+            counts.add_row(each.direction, each.reason, f"{each.flips:,}")
+        console.print(counts)
+    for flip in found.flips[:SHOWN_FLIPS]:
+        console.print(_flip(flip), markup=False)
+    if len(found.flips) > SHOWN_FLIPS:
+        console.print(f"and {len(found.flips) - SHOWN_FLIPS:,} more: all of them under --json", markup=False)
+
+
+def _sides(found: WhatIf) -> Table:
+    table = Table("", Column("before", justify="right"), Column("after", justify="right"), box=SIMPLE)
+    sides = (found.before, found.after)
+    table.add_row("conversations that call a human", *(_percent(side.alarms) for side in sides))
+    hourly = ("–" if s.alarms_per_hour is None else f"{s.alarms_per_hour:.2f}" for s in sides)
+    table.add_row("the same, an hour", *hourly)
+    costs = ("–" if side.bill.per_100 is None else f"{side.bill.per_100:.1f}" for side in sides)
+    table.add_row("cost per 100 labelled conversations", *costs)
+    for name, field in (("needless alarms", "needless"), ("missed", "missed"), ("late", "late")):
+        table.add_row(name, *(f"{getattr(side.bill, field):,}" for side in sides))
+    for metric in METRICS:
+        if metric.name in SHOWN_METRICS:
+            table.add_row(metric.title, *(_number(side.figures[metric.name]) for side in sides))
+    return table
+
+
+def _flip(flip: Flip) -> str:
+    span = f" ({flip.messages} messages)" if flip.messages > 1 else ""
+    where = f"{flip.conversation_id}, message {flip.index + 1}{span}"
+    return f"{where}: {_said(flip.before)} → {_said(flip.after)}"
+
+
+def _said(said: Said) -> str:
+    by = f"rule {said.rule}" if said.rule else said.decided_by
+    reason = f" for {said.reason}" if said.reason else ""
+    return f"{said.action}{reason} by {by}" if said.action != "none" else "none"
+
+
+def _cuts(text: str) -> Cuts:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4:
+        raise typer.BadParameter(f"'{text}'; expected four numbers such as 0.3,0.6,0.8,0.9", param_hint="--new-cuts")
+    return checked_cuts(Cuts(*numbers), "--new-cuts")
+
+
+def _with_trigger(policy: Policy, text: str) -> Policy:
+    import yaml
+
+    try:
+        settings = msgspec.convert(yaml.safe_load(text), TriggerSettings)
+    except (msgspec.ValidationError, yaml.YAMLError) as error:
+        problem = " ".join(str(error).split())
+        raise BadInput(f"--new-trigger: {problem}; expected YAML such as '{_FULL}'") from None
+    return msgspec.structs.replace(policy, trigger=settings, version=f"{policy.version}+trigger")
+
+
+def _stepping(conversations: Iterable[Conversation], step: Callable[[], None]) -> Iterable[Conversation]:
+    for conversation in conversations:
+        step()
+        yield conversation
+
+
+def _number(figure: Figure) -> str:
+    return "–" if figure.value is None else f"{figure.value:.2f}"
+
+
+def _percent(figure: Figure) -> str:
+    return "–" if figure.value is None else f"{figure.value:.1%} ({figure.count:,.0f} of {figure.of:,.0f})"
