@@ -10,11 +10,11 @@ import msgspec
 import handoff
 from handoff.access import Role
 from handoff.decision import Answer
-from handoff.store import Feedback
+from handoff.store import Feedback, Received
 from handoff.transcript import Conversation
 from serving.bodies import BESIDE_MESSAGE
 from serving.http import Fault
-from serving.records import Received, Rules, Status
+from serving.records import Rules, Status
 from serving.roles import MESSAGES, role_of
 
 KEY = {

@@ -48,14 +48,6 @@ class Trouble(msgspec.Struct, frozen=True):
     serving: str | None
 
 
-class Received(msgspec.Struct, frozen=True):
-    """An outcome as it was taken in: the conversation, the key that it goes by from now on, and when it first came."""
-
-    conversation_id: str
-    key: str
-    at: datetime
-
-
 class Status(msgspec.Struct, frozen=True):
     """How one worker of the service is. `models` is the folder that it watches."""
 

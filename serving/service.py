@@ -21,6 +21,7 @@ from starlette.responses import Response
 from handoff.decision import Answer
 from handoff.errors import Problem
 from handoff.settings import read_settings
+from handoff.store import Received
 from serving.admission import Lanes, put_in_front
 from serving.bodies import many_conversations, one_conversation, one_feedback, one_message
 from serving.current import CurrentJudge, Decided
@@ -32,7 +33,7 @@ from serving.ledger import Ledger
 from serving.logs import RequestLog, write_json_lines
 from serving.measured import name_routes_in_metrics
 from serving.metrics import Gauges, Metrics
-from serving.records import Received, Rules, Status, rule_records
+from serving.records import Rules, Status, rule_records
 from serving.roles import MESSAGES
 from serving.routes import get_routes
 from serving.wire import bound_connections

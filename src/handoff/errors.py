@@ -8,7 +8,9 @@
     ├── BadModel            a model version that is missing, tampered with, or fails its exam
     ├── NotEnoughData       too few conversations, labels or classes to do what was asked
     ├── StoreUnavailable    the database is down, too slow, full, or cannot be written
-    └── Overloaded          more work than the queue for it holds; try again later
+    ├── Overloaded          more work than the queue for it holds; try again later
+    ├── RequestRefused      the service refused a client's request, and will refuse it again
+    └── ServiceUnavailable  the service could not be reached, or was too busy, until the client's time was up
 
 Each message names the place, the thing and the remedy.
 """
@@ -80,6 +82,18 @@ class StoreUnavailable(HandoffError):
 
 class Overloaded(HandoffError):
     """More work than the queue for it holds; nothing was taken on, try again later."""
+
+
+class RequestRefused(HandoffError):
+    """The service refused a client's request, and will refuse it again: the HTTP status, and what is wrong where."""
+
+    def __init__(self, status: int, error: str, problems: tuple[Problem, ...] = ()) -> None:
+        self.status, self.error, self.problems = status, error, problems
+        super().__init__("; ".join([f"status {status}: {error}", *map(str, problems)]))
+
+
+class ServiceUnavailable(HandoffError):
+    """The service could not be reached, or was too busy, until the client's time was up."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

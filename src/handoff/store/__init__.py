@@ -9,7 +9,7 @@ tables.py    the tables, which migrate.py and migrations/ make
 from handoff.store.decisions import DecisionRecord, decision_record
 from handoff.store.facts import Facts
 from handoff.store.live import LiveConversations
-from handoff.store.outcomes import Feedback, Recorded, Reported
+from handoff.store.outcomes import Feedback, Received, Recorded, Reported
 from handoff.store.store import Appended, Store, open_store
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Facts",
     "Feedback",
     "LiveConversations",
+    "Received",
     "Recorded",
     "Reported",
     "Store",

@@ -40,6 +40,14 @@ class Reported(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class Received(msgspec.Struct, frozen=True):
+    """An outcome as it was taken in: the conversation, the key that it goes by from now on, and when it first came."""
+
+    conversation_id: str
+    key: str
+    at: datetime
+
+
 class Recorded(msgspec.Struct, frozen=True):
     """Feedback as it is stored; `is_new` is False when it was there already."""
 

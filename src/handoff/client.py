@@ -1,0 +1,341 @@
+"""A typed client of the prediction service, for a chat backend in Python.
+
+    with Client("http://127.0.0.1:3000", key="hk_...") as client:
+        answer = client.add_message("c-1042", Message(role="customer", text="You charged me twice."))
+
+Every call may be repeated without harm, so a call that met no answer, or a busy service, is tried again until its
+time is up: `/predict` reads only what it is sent, a message or an outcome is sent under a key. `AsyncClient` is the
+same for asyncio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from handoff.decision import Answer
+from handoff.errors import Problem, RequestRefused, ServiceUnavailable
+from handoff.store import Feedback, Received
+from handoff.transcript import Conversation, Customer, Environment, Message, Outcome
+
+T = TypeVar("T")
+
+# A whole answer takes about a millisecond; a service that needs this long is not there.
+TIMEOUT_SECONDS = 2.0
+# How long a call may take with all its repetitions: a chat cannot wait longer for advice.
+DEADLINE_SECONDS = 5.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
+# Too busy, or behind a proxy that found nobody: worth another try.
+TRY_AGAIN = (429, 502, 503, 504)
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request, the same at every try."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    query: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Wait so long, then go on."""
+
+    seconds: float
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    error: str = "no reason given"
+    detail: tuple[Problem, ...] = ()
+
+
+# What a call goes through: it asks for requests and pauses, is told what came of each request, and ends in a body.
+Course = Generator[Call | Pause, httpx.Response | httpx.TransportError | None, bytes]
+
+
+def course(call: Call, deadline_seconds: float, clock: Any = time.monotonic) -> Course:
+    """Try the call until it is answered, refused for good, or out of time.
+
+    Pauses double from 50 ms, each shortened by chance so that callers do not come back all at once; `Retry-After`
+    is obeyed. Raises `RequestRefused` and `ServiceUnavailable`.
+    """
+    end, pause, tries = clock() + deadline_seconds, FIRST_PAUSE_SECONDS, 0
+    while True:
+        tries += 1
+        came = yield call
+        if isinstance(came, httpx.Response) and came.status_code not in TRY_AGAIN:
+            return _content(came)
+        wait = max(_asked_to_wait(came), pause * random.uniform(0.5, 1.0))
+        if clock() + wait >= end:
+            raise ServiceUnavailable(f"{call.method} {call.path}: {_what(came)}, after {tries} tries; see its /status")
+        yield Pause(wait)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _content(response: httpx.Response) -> bytes:
+    if response.is_success:
+        return response.content
+    try:
+        refusal = msgspec.json.decode(response.content, type=_Refusal)
+    except msgspec.DecodeError:
+        refusal = _Refusal(response.text[:200])
+    raise RequestRefused(response.status_code, refusal.error, refusal.detail)
+
+
+def _asked_to_wait(came: httpx.Response | httpx.TransportError | None) -> float:
+    """Seconds of `Retry-After`, which may also be a date: that one is not obeyed."""
+    given = came.headers.get("retry-after", "") if isinstance(came, httpx.Response) else ""
+    return float(given) if given.isdecimal() else 0.0
+
+
+def _what(came: httpx.Response | httpx.TransportError | None) -> str:
+    return f"status {came.status_code}" if isinstance(came, httpx.Response) else f"{type(came).__name__}: {came}"
+
+
+def predict_call(conversation: Conversation, explain: bool, request_id: str | None) -> Call:
+    """Ask about a whole conversation."""
+    return Call("POST", "/predict", msgspec.json.encode(conversation), _query(explain), _named(request_id))
+
+
+def batch_call(conversations: Sequence[Conversation], explain: bool, request_id: str | None) -> Call:
+    """Ask about many whole conversations."""
+    return Call("POST", "/predict_batch", msgspec.json.encode(conversations), _query(explain), _named(request_id))
+
+
+def message_call(
+    conversation_id: str,
+    message: Message,
+    beside: Mapping[str, Customer | Environment | str | None],
+    key: str | None,
+    explain: bool,
+    request_id: str | None,
+) -> Call:
+    """Send the newest message. Without `message_id` and `key` it is sent under a key of its own."""
+    told = {name: value for name, value in beside.items() if value is not None}
+    body = msgspec.json.encode(msgspec.to_builtins(message) | told)
+    if key is None and message.message_id is None:
+        key = uuid.uuid4().hex
+    headers = _named(request_id) | ({"idempotency-key": key} if key is not None else {})
+    path = f"/conversations/{quote(conversation_id, safe='')}/messages"
+    return Call("POST", path, body, _query(explain), headers)
+
+
+def outcome_call(feedback: Feedback) -> Call:
+    """Report what happened. The same content is stored once."""
+    return Call("POST", "/outcomes", msgspec.json.encode(feedback))
+
+
+def _query(explain: bool) -> dict[str, str]:
+    return {"explain": "always"} if explain else {}
+
+
+def _named(request_id: str | None) -> dict[str, str]:
+    return {"x-request-id": request_id} if request_id is not None else {}
+
+
+class Client:
+    """Calls the service and waits. Safe for several threads; close it, or use it as a context."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """`key` is a bearer key of the service; `timeout_seconds` bounds a try, `deadline_seconds` a whole call."""
+        self._deadline = deadline_seconds
+        self._http = httpx.Client(
+            base_url=url, timeout=timeout_seconds, headers=_headers(key), transport=transport, trust_env=False
+        )
+
+    def predict(self, conversation: Conversation, *, explain: bool = False, request_id: str | None = None) -> Answer:
+        """Whether the conversation needs a human after its newest message."""
+        return self._ask(predict_call(conversation, explain, request_id), Answer)
+
+    def predict_batch(
+        self, conversations: Sequence[Conversation], *, explain: bool = False, request_id: str | None = None
+    ) -> list[Answer]:
+        """The same for many, in their order."""
+        return self._ask(batch_call(conversations, explain, request_id), list[Answer])
+
+    def add_message(
+        self,
+        conversation_id: str,
+        message: Message,
+        *,
+        customer: Customer | None = None,
+        environment: Environment | None = None,
+        channel: str | None = None,
+        locale: str | None = None,
+        key: str | None = None,
+        explain: bool = False,
+        request_id: str | None = None,
+    ) -> Answer:
+        """The same by the newest message alone; the first one also tells what is known of the customer."""
+        beside = {"customer": customer, "environment": environment, "channel": channel, "locale": locale}
+        return self._ask(message_call(conversation_id, message, beside, key, explain, request_id), Answer)
+
+    def report_outcome(
+        self,
+        conversation_id: str,
+        *,
+        decision: str | None = None,
+        agree: bool | None = None,
+        outcome: Outcome | None = None,
+        key: str | None = None,
+    ) -> Received:
+        """Say what became of the conversation, or whether somebody agrees with a decision."""
+        feedback = Feedback(
+            conversation_id=conversation_id, key=key, decision=decision, agree=agree, outcome=outcome
+        )  # fmt: skip
+        return self._ask(outcome_call(feedback), Received)
+
+    def status(self) -> dict[str, Any]:
+        """How the worker that answers is: mode, versions, problems."""
+        return self._ask(Call("GET", "/status"), dict[str, Any])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ask(self, call: Call, kind: type[T]) -> T:
+        steps = course(call, self._deadline)
+        came: httpx.Response | httpx.TransportError | None = None
+        try:
+            while True:
+                came = self._do(steps.send(came))
+        except StopIteration as done:
+            return msgspec.json.decode(done.value, type=kind)
+
+    def _do(self, step: Call | Pause) -> httpx.Response | httpx.TransportError | None:
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return None
+        try:
+            return self._http.send(_request(self._http, step))
+        except httpx.TransportError as error:
+            return error
+
+
+class AsyncClient:
+    """The same for asyncio; close it, or use it as an asynchronous context."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """As `Client`."""
+        self._deadline = deadline_seconds
+        self._http = httpx.AsyncClient(
+            base_url=url, timeout=timeout_seconds, headers=_headers(key), transport=transport, trust_env=False
+        )
+
+    async def predict(
+        self, conversation: Conversation, *, explain: bool = False, request_id: str | None = None
+    ) -> Answer:
+        """Whether the conversation needs a human after its newest message."""
+        return await self._ask(predict_call(conversation, explain, request_id), Answer)
+
+    async def predict_batch(
+        self, conversations: Sequence[Conversation], *, explain: bool = False, request_id: str | None = None
+    ) -> list[Answer]:
+        """The same for many, in their order."""
+        return await self._ask(batch_call(conversations, explain, request_id), list[Answer])
+
+    async def add_message(
+        self,
+        conversation_id: str,
+        message: Message,
+        *,
+        customer: Customer | None = None,
+        environment: Environment | None = None,
+        channel: str | None = None,
+        locale: str | None = None,
+        key: str | None = None,
+        explain: bool = False,
+        request_id: str | None = None,
+    ) -> Answer:
+        """The same by the newest message alone; the first one also tells what is known of the customer."""
+        beside = {"customer": customer, "environment": environment, "channel": channel, "locale": locale}
+        return await self._ask(message_call(conversation_id, message, beside, key, explain, request_id), Answer)
+
+    async def report_outcome(
+        self,
+        conversation_id: str,
+        *,
+        decision: str | None = None,
+        agree: bool | None = None,
+        outcome: Outcome | None = None,
+        key: str | None = None,
+    ) -> Received:
+        """Say what became of the conversation, or whether somebody agrees with a decision."""
+        feedback = Feedback(
+            conversation_id=conversation_id, key=key, decision=decision, agree=agree, outcome=outcome
+        )  # fmt: skip
+        return await self._ask(outcome_call(feedback), Received)
+
+    async def status(self) -> dict[str, Any]:
+        """How the worker that answers is: mode, versions, problems."""
+        return await self._ask(Call("GET", "/status"), dict[str, Any])
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _ask(self, call: Call, kind: type[T]) -> T:
+        steps = course(call, self._deadline)
+        came: httpx.Response | httpx.TransportError | None = None
+        try:
+            while True:
+                came = await self._do(steps.send(came))
+        except StopIteration as done:
+            return msgspec.json.decode(done.value, type=kind)
+
+    async def _do(self, step: Call | Pause) -> httpx.Response | httpx.TransportError | None:
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return None
+        try:
+            return await self._http.send(_request(self._http, step))
+        except httpx.TransportError as error:
+            return error
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    told = {"content-type": "application/json", "accept": "application/json"}
+    return told if key is None else told | {"authorization": f"Bearer {key}"}
+
+
+def _request(http: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Request:
+    return http.build_request(
+        call.method, call.path, content=call.body or None, params=dict(call.query), headers=dict(call.headers)
+    )
