@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from handoff.errors import Problem
 from handoff.settings import read_settings
 from serving.gate import gate_of_worker
-from serving.http import REQUEST_ID, Refused, refusal, with_plain_path
+from serving.http import NAMED, REQUEST_ID, Refused, refusal, with_plain_path
 
 JSON_TYPES = ("application/json", "text/json")
 # What a caller may name its request: anything that a log line and a header can carry as it is.
@@ -60,6 +60,7 @@ class Guard:
         headers = dict(scope["headers"])
         identity = usable_id(headers.get(b"x-request-id", b""))
         scope[REQUEST_ID] = identity.decode("ascii")
+        NAMED.set(scope[REQUEST_ID])
         answer = _Answer(send, identity, is_fixed=scope["path"].startswith("/static_content/"))
         try:
             self._check(scope, headers)

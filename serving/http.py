@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import msgspec
@@ -19,6 +20,8 @@ from handoff.errors import Problem
 from serving.roles import MESSAGES, ROLE_OF, UNKNOWN
 
 REQUEST_ID = "handoff.request_id"
+# The id of the request that is being worked on, for the lines that it causes in the log.
+NAMED: ContextVar[str | None] = ContextVar("request_id", default=None)
 # Where the value in the path of MESSAGES waits while the path stands as it is written there.
 _CONVERSATION_ID = "handoff.conversation_id"
 _IN_PATH = re.compile(r"/conversations/(.+)/messages", re.DOTALL)

@@ -10,7 +10,6 @@ import logging
 import os
 import time
 import traceback
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,9 +17,8 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handoff.settings import Settings, read_settings
-from serving.http import REQUEST_ID
+from serving.http import NAMED, with_plain_path
 
-_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 # A request this slow is worth a warning, whatever it was answered.
 SLOW_SECONDS = 1.0
 # Asked by machines every few seconds: logged only when they fail.
@@ -40,7 +38,7 @@ class JsonLines(logging.Formatter):
             "worker": os.getpid(),
             "message": record.getMessage(),
         }
-        identity = _request_id.get()
+        identity = NAMED.get()
         if identity is not None:
             line["request_id"] = identity
         line |= getattr(record, "fields", {})
@@ -61,7 +59,7 @@ def write_json_lines(settings: Settings) -> None:
 
 
 class RequestLog:
-    """Middleware: knows the request id for every line, and writes a line for each request that deserves one."""
+    """Middleware around all others: writes a line for each request that deserves one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app, self._all = app, read_settings().log_requests
@@ -70,7 +68,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        _request_id.set(scope.get(REQUEST_ID))
+        scope = with_plain_path(scope)
         started, status = time.perf_counter(), 500
 
         async def note_status(message: Message) -> None:

@@ -267,8 +267,8 @@ def _lanes() -> Lanes:
     return lanes
 
 
+HandoffService.add_asgi_middleware(RequestLog)
 HandoffService.add_asgi_middleware(Guard)
-HandoffService.add_asgi_middleware(RequestLog)  # inside Guard, which gives the request its id
 name_routes_in_metrics()
 bound_connections()
 put_in_front(_lanes)

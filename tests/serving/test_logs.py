@@ -21,15 +21,25 @@ def lines(output: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.read_text("utf-8").splitlines() if line.startswith("{")]
 
 
+def refused(output: Path) -> list[dict[str, Any]]:
+    """The lines about requests that were refused."""
+    return [line for line in lines(output) if line["logger"].endswith("requests") and 400 <= line["status"] < 500]
+
+
 def test_refused_requests_are_logged_with_their_id_and_without_their_text(tmp_path: Path) -> None:
     with running(tmp_path / "models", cwd=tmp_path) as it:
         bad = {"conversation_id": "c-secret", "messages": [{"role": "nobody", "text": "my secret words"}]}
         assert it.post("/predict", bad, {"x-request-id": "chat-7"}).status_code == 400
         assert it.post("/predict", ASKS, {"x-request-id": "chat-8"}).status_code == 200
+        assert it.client.post("/predict", content=b"x", headers={"content-type": "text/plain"}).status_code == 415
         assert it.post("/conversations/c-secret/messages", {"role": "x", "text": ""}).status_code == 400
-        assert until(lambda: sum(line["logger"].endswith("requests") for line in lines(it.output)) >= 2)
-        logged = [line for line in lines(it.output) if line["logger"].endswith("requests") and line["status"] == 400]
-        assert [line["route"] for line in logged] == ["/predict", "/conversations/{conversation_id}/messages"]
+        assert until(lambda: len(refused(it.output)) == 3)
+        logged = refused(it.output)
+        assert [line["route"] for line in logged] == [
+            "/predict",
+            "/predict",
+            "/conversations/{conversation_id}/messages",
+        ]
         assert logged[0] | {"at": "", "worker": 0, "milliseconds": 0} == {
             "at": "", "level": "info", "logger": "bentoml.handoff.requests", "worker": 0,
             "message": "POST /predict 400", "request_id": "chat-7", "method": "POST", "route": "/predict",

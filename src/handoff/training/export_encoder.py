@@ -122,7 +122,7 @@ def _sentence_model() -> Any:
     show_no_bar()
     transformer = AutoModel.from_pretrained(_weights_folder(), attn_implementation="eager")
 
-    class SentenceModel(torch.nn.Module):
+    class SentenceModel(torch.nn.Module):  # type: ignore[misc]  # torch is not followed (pyproject.toml)
         """Token ids of shape (n, length) to vectors of length 1, shape (n, dimensions)."""
 
         def __init__(self) -> None:
