@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from handoff.errors import BadInput, nearest
-from handoff.quality import betold, dbdc3
+from handoff.quality import betold, dbdc3, hint3, intents
 from handoff.quality.row import Row
 from handoff.quality.settings import QualitySettings
 
@@ -28,6 +28,9 @@ class Part:
 SETS: dict[str, Part] = {
     "betold": Part(("betold",), betold.rows),
     "dbdc3": Part(("dbdc3",), dbdc3.rows),
+    "hint3": Part(("hint3",), hint3.rows),
+    "banking77": Part(("banking77",), intents.banking77_rows),
+    "clinc150": Part(("clinc150",), intents.clinc150_rows),
 }
 # Further tables, each asked for by name, never part of the headline run.
 STUDIES: dict[str, Part] = {}
