@@ -69,7 +69,8 @@ class Classifier:
 
     def margins(self, texts: Sequence[str]) -> Floats:
         """Array of shape (n_texts, n_intents)."""
-        return self.fitted.log_odds(TextTable(self.vocabulary, texts, self.reader.embeds).rows(texts))
+        raw = self.fitted.log_odds(TextTable(self.vocabulary, texts, self.reader.embeds).rows(texts))
+        return raw if raw.ndim == 2 else np.stack([-raw, raw], axis=1)
 
 
 def read(path: Path, reader: Callable[[Path], Iterator[Record]]) -> Queries:
@@ -103,7 +104,12 @@ def learn(queries: Queries, reader: Reader) -> Classifier:
 
 def text_folds(texts: Sequence[str], seed: int, folds: int = FOLDS) -> Integers:
     """A fold for each text, the same for texts that differ in capitals and spaces only: array of shape (n_texts,)."""
-    plain = [" ".join(text.lower().split()) for text in texts]
-    distinct = {text: number for number, text in enumerate(dict.fromkeys(plain))}
+    alike = [plain(text) for text in texts]
+    distinct = {text: number for number, text in enumerate(dict.fromkeys(alike))}
     drawn = np.random.default_rng(seed).permutation(len(distinct)) % folds
-    return drawn[[distinct[text] for text in plain]].astype(np.int64)
+    return drawn[[distinct[text] for text in alike]].astype(np.int64)
+
+
+def plain(text: str) -> str:
+    """A text without what two copies of it may differ in: capitals, and spaces."""
+    return " ".join(text.lower().split())

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from handoff.errors import BadInput, nearest
-from handoff.quality import betold, dbdc3, hint3, intents
+from handoff.quality import betold, dbdc3, encoders, hint3, intents
 from handoff.quality.row import Row
 from handoff.quality.settings import QualitySettings
 
@@ -33,7 +33,9 @@ SETS: dict[str, Part] = {
     "clinc150": Part(("clinc150",), intents.clinc150_rows),
 }
 # Further tables, each asked for by name, never part of the headline run.
-STUDIES: dict[str, Part] = {}
+STUDIES: dict[str, Part] = {
+    "encoders": Part(encoders.NEEDS, encoders.compare_encoders),
+}
 
 
 class PartRun(msgspec.Struct, frozen=True):

