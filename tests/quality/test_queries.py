@@ -33,6 +33,8 @@ TRAIN = Queries(
 )
 ELSEWHERE = ("how tall is everest", "play some jazz", "what is the weather", "tell me a joke")
 
+OUTSIDE = Queries(tuple(f"{text} {n}" for text in ELSEWHERE for n in range(4)), (hint3.OUT_OF_SCOPE,) * 16)
+
 
 def write_sets(data: Path) -> None:
     """The three sets in small: official files, as their readers expect them."""
@@ -122,19 +124,18 @@ class Asks:
         return learn(given, reader)
 
 
-@pytest.mark.parametrize("held_out", [hint3.out_of_fold, hint3.unforeseen], ids=["its fold", "its intent"])
-def test_no_query_is_scored_by_a_model_that_was_taught_it(held_out: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_query_is_scored_by_a_model_that_was_taught_it(monkeypatch: pytest.MonkeyPatch) -> None:
     asks = Asks()
     monkeypatch.setattr(hint3, "learn", asks.learn)
-    margins = held_out(TRAIN, GRAMS, 7)  # type: ignore[operator]
-    assert margins.shape == (len(TRAIN), 3)
-    for text in TRAIN.texts:
-        assert any(text not in taught for taught in asks.taught)
-    assert all(len(taught) < len(TRAIN) for taught in asks.taught)
+    inside, far = hint3.out_of_fold(TRAIN, OUTSIDE, GRAMS, 7)
+    assert (len(inside), len(far)) == (len(TRAIN), len(OUTSIDE))
+    assert np.isfinite(inside).all()
+    for text in (*TRAIN.texts, *OUTSIDE.texts):
+        assert sum(text not in taught for taught in asks.taught) == 1
 
 
 def test_an_intent_that_was_not_taught_is_never_called() -> None:
-    margins = hint3.unforeseen(TRAIN, GRAMS, 7)
+    margins = hint3.unforeseen(TRAIN, OUTSIDE, GRAMS, 7)
     called = np.array(sorted(set(TRAIN.intents)))[margins.argmax(axis=1)]
     assert not (called == np.array(TRAIN.intents)).any()
 
@@ -142,7 +143,8 @@ def test_an_intent_that_was_not_taught_is_never_called() -> None:
 def test_the_threshold_looks_at_no_test_query(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A planted leak would show: with the test files gone, the threshold is the same."""
     train = {bot.name: hint3.side(data, "train", bot.name) for bot in hint3.BOTS}
-    arguments = ("curekart", train, hint3.clinc_out_of_scope(data), learn(train["curekart"], GRAMS), GRAMS, 7)
+    outside = hint3.out_of_scope("curekart", {**train, "powerplay11": OUTSIDE}, hint3.clinc_out_of_scope(data))
+    arguments = (train["curekart"], outside, GRAMS, 7)
     before = hint3.choose_threshold(*arguments)
     for file in (data / "hint3" / "test").iterdir():
         file.unlink()

@@ -1,15 +1,16 @@
 """HINT3: queries to three live support bots, most of which their training never foresaw.
 
 Fitted on the official training file of each bot, scored on its test file as it is published: the multi-class
-Matthews correlation over all intents with "out of scope" as one more. A query is out of scope when its highest
-margin lies under a threshold. Published figures take the threshold that is best on test; ours is chosen before
+Matthews correlation over all intents with "out of scope" as one more. What is out of scope is taught by texts from
+elsewhere (CLINC's out-of-scope queries, the other bots' training queries); a query is out of scope when no intent's
+margin reaches a threshold. Published figures take the threshold that is best on test; ours is chosen before
 (`choose_threshold`), without looking at a test query. (Arora et al. 2020, "HINT3: Raising the bar for Intent Detection
 in the Wild".)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,10 +72,11 @@ def predict(
     data: Path, name: str, train: dict[str, Queries], reader: Reader, seed: int
 ) -> tuple[Strings, Floats, tuple[str, ...]]:
     """The intent called for each test query, its margins, and the intents that these belong to."""
-    fitted = learn(train[name], reader)
-    threshold = choose_threshold(name, train, clinc_out_of_scope(data), fitted, reader, seed)
-    margins = fitted.margins(side(data, "test", name).texts)
-    return call(margins, fitted.intents, threshold), margins, fitted.intents
+    own, outside = train[name], out_of_scope(name, train, clinc_out_of_scope(data))
+    threshold = choose_threshold(own, outside, reader, seed)
+    margins = in_scope_margins(learn(together(own, outside), reader), side(data, "test", name).texts)
+    intents = tuple(sorted(set(own.intents)))
+    return call(margins, intents, threshold), margins, intents
 
 
 def side(data: Path, which: str, name: str) -> Queries:
@@ -89,45 +91,63 @@ def clinc_out_of_scope(data: Path) -> tuple[str, ...]:
     return tuple(text for name, part in clinc150_sides(data).items() if name.startswith("oos") for text in part.texts)
 
 
-def choose_threshold(
-    name: str, train: dict[str, Queries], elsewhere: tuple[str, ...], fitted: Classifier, reader: Reader, seed: int
-) -> float:
+def out_of_scope(name: str, train: dict[str, Queries], elsewhere: tuple[str, ...]) -> Queries:
+    """Texts that are not this bot's business, as one more class: CLINC's out-of-scope and the other bots' training."""
+    others = tuple(text for other, part in train.items() if other != name for text in part.texts)
+    texts = tuple(dict.fromkeys(elsewhere + others))
+    return Queries(texts, (OUT_OF_SCOPE,) * len(texts))
+
+
+def together(one: Queries, other: Queries) -> Queries:
+    """Both, one after the other."""
+    return Queries(one.texts + other.texts, one.intents + other.intents)
+
+
+def choose_threshold(own: Queries, outside: Queries, reader: Reader, seed: int) -> float:
     """The threshold with the best MCC on a pool made of training queries and of texts from elsewhere.
 
-    In scope: the bot's own training queries, scored by models that did not see them. Out of scope, a third each:
-    CLINC's out-of-scope queries, the other bots' training queries, and the bot's own queries scored by models that were
-    not taught their intent, which are the nearest to what customers ask that nobody foresaw.
+    In scope: the bot's own training queries. Out of scope, half each: the texts from elsewhere, and the bot's own
+    queries by models that were not taught their intent, which are the nearest to what nobody foresaw. Each is scored by
+    a model that did not see it.
     """
-    own = train[name]
-    others = tuple(text for other, part in train.items() if other != name for text in part.texts)
-    inside, outside = out_of_fold(own, reader, seed), unforeseen(own, reader, seed)
-    pools = [margins for margins in (fitted.margins(elsewhere), fitted.margins(others), outside) if len(margins)]
-    margins = np.vstack([inside, *pools])
-    truth = np.array([*own.intents, *[OUT_OF_SCOPE] * sum(map(len, pools))])
-    shares = [SHARE_IN_SCOPE, *[(1 - SHARE_IN_SCOPE) / len(pools)] * len(pools)]
-    weight = np.concatenate([np.full(len(p), s / len(p)) for p, s in zip([inside, *pools], shares, strict=True)])
+    intents = tuple(sorted(set(own.intents)))
+    inside, far = out_of_fold(own, outside, reader, seed)
+    pools = [inside, far, unforeseen(own, outside, reader, seed)]
+    margins = np.vstack(pools)
+    truth = np.array([*own.intents, *[OUT_OF_SCOPE] * (len(margins) - len(own))])
+    shares = (SHARE_IN_SCOPE, (1 - SHARE_IN_SCOPE) / 2, (1 - SHARE_IN_SCOPE) / 2)
+    weight = np.concatenate([np.full(len(p), s / max(1, len(p))) for p, s in zip(pools, shares, strict=True)])
     cuts = np.unique(np.quantile(margins.max(axis=1), np.linspace(0, 1, 201)))
-    return float(max(cuts, key=lambda cut: mcc(truth, call(margins, fitted.intents, float(cut)), weight)))
+    return float(max(cuts, key=lambda cut: mcc(truth, call(margins, intents, float(cut)), weight)))
 
 
-def out_of_fold(queries: Queries, reader: Reader, seed: int) -> Floats:
-    """Margins of each query by a model that saw neither it nor its like: array of shape (n_queries, n_intents)."""
-    return _held_out(queries, reader, text_folds(queries.texts, seed))
+def out_of_fold(own: Queries, outside: Queries, reader: Reader, seed: int) -> tuple[Floats, Floats]:
+    """Margins of each query by a model that saw neither it nor its like: of the bot's own, and of those outside."""
+    everything = together(own, outside)
+    margins = _held_out(everything, reader, text_folds(everything.texts, seed))
+    return margins[: len(own)], margins[len(own) :]
 
 
-def unforeseen(queries: Queries, reader: Reader, seed: int) -> Floats:
-    """Margins of each query by a model that was not taught its intent: array of shape (n_queries, n_intents)."""
-    return _held_out(queries, reader, text_folds(queries.intents, seed))
+def unforeseen(own: Queries, outside: Queries, reader: Reader, seed: int) -> Floats:
+    """Margins of each of the bot's own queries by a model that was not taught its intent: (n_queries, n_intents)."""
+    never = np.full(len(outside), -1)
+    fold = np.concatenate([text_folds(own.intents, seed), never])
+    return _held_out(together(own, outside), reader, fold)[: len(own)]
 
 
 def _held_out(queries: Queries, reader: Reader, fold: Integers) -> Floats:
-    intents = sorted(set(queries.intents))
+    intents = sorted(set(queries.intents) - {OUT_OF_SCOPE})
     found = np.full((len(queries), len(intents)), -np.inf)
-    for held in np.unique(fold):
+    for held in np.unique(fold[fold >= 0]):
         fitted = learn(queries.take(fold != held), reader)
-        at = [intents.index(intent) for intent in fitted.intents]
-        found[np.ix_(fold == held, at)] = fitted.margins(queries.take(fold == held).texts)
+        at = [intents.index(intent) for intent in fitted.intents if intent != OUT_OF_SCOPE]
+        found[np.ix_(fold == held, at)] = in_scope_margins(fitted, queries.take(fold == held).texts)
     return found
+
+
+def in_scope_margins(fitted: Classifier, texts: Sequence[str]) -> Floats:
+    """Margins of the intents, the class of what is out of scope left out: array of shape (n_texts, n_intents)."""
+    return fitted.margins(texts)[:, [intent != OUT_OF_SCOPE for intent in fitted.intents]]
 
 
 def call(margins: Floats, intents: tuple[str, ...], threshold: float) -> Strings:
