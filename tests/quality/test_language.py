@@ -72,7 +72,7 @@ def test_a_rule_that_is_not_there_is_refused(judge: Judge) -> None:
 def test_a_broken_file_is_named_with_its_mistake(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "cases.yaml"
     path.write_text(content, "utf-8")
-    with pytest.raises(BadInput, match=rf"cases.yaml: .*{message}"):
+    with pytest.raises(BadInput, match=rf"(?s)cases.yaml: .*{message}"):
         read_cases(path)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from handoff.signals import Reading, similarity, spanning
+from handoff.signals import Reading, denied, similarity, spanning
 from handoff.transcript import Message
 
 LOOK_BACK = 8  # messages of the same side that a repetition is looked for in (issue: "the last 8 customer messages")
@@ -50,6 +50,8 @@ class Past(msgspec.Struct):
         hits = frozenset(reading.hits)
         if message.role == "customer":
             if self.run > 1 and self.tail:
+                if hits:
+                    hits -= denied(self.tail, reading.words, hits, "customer")
                 hits |= spanning(self.tail, reading.words, "customer").keys()
                 self.tail = (*self.tail, *reading.words)[-TAIL_WORDS:]
             else:

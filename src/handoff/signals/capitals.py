@@ -7,11 +7,22 @@ from functools import cache
 from typing import NamedTuple
 
 from handoff.signals.data import read_list
+from handoff.signals.lexicon import lexicon
 from handoff.signals.text import PLACEHOLDERS
 
 # Shorter words in capitals are more often an acronym than a shout, unless they are common words or all is in capitals.
 MIN_SHOUTED_LETTERS = 4
 MIN_WORDS_ALL_CAPITALS = 3
+
+# What a database, a web server or a log prints in capitals.
+_PRINTED = re.compile(
+    r"\b(?:SELECT\b.{1,200}\bFROM|INSERT INTO|UPDATE\b.{1,80}\bSET|DELETE FROM|(?:CREATE|ALTER|DROP) TABLE)\b[^\n]*"
+    r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|TRACE|CONNECT) (?:/|\[url\]|\*)\S*(?: HTTP/\d(?:\.\d)?)?"
+    r"|\bHTTP/\d(?:\.\d)?(?: \d{3}(?: [A-Z]+){0,4})?"
+    r"|(?<!\S)/\S+"
+)
+# An acronym that no list holds is rarely longer.
+MAX_ACRONYM_LETTERS = 5
 
 _PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 _WORD = re.compile(r"[^\W_](?:[\w'’-]*\w)?")
@@ -29,24 +40,50 @@ class Shouting(NamedTuple):
 
 def shouting(own: str) -> Shouting:
     """How much of a message is shouted. Placeholders, and words with a digit or an underscore, are neither."""
-    text = _PLACEHOLDER.sub(" ", own) if "[" in own else own
+    text = own
     if text.isascii() and not _TWO_CAPITALS.search(text):
-        return Shouting(0.0 if _LETTER.search(text) else None, 0)
-    words = [word for word in _WORD.findall(text) if _is_plain(word)]
+        return Shouting(0.0 if _LETTER.search(_PLACEHOLDER.sub(" ", text)) else None, 0)
+    text = _PRINTED.sub(" ", text)
+    text = _PLACEHOLDER.sub(" ", text) if "[" in text else text
+    tokens = _WORD.findall(text)
+    words = [word for word in tokens if _is_plain(word)]
     letters = sum(map(_cased, words))
     if not letters:
         return Shouting(None, 0)
     capital = [word for word in words if word.isupper()]
-    shouted = _shouted(capital, words) if capital else []
+    shouted = _shouted(capital, words, _names(tokens)) if capital else []
     return Shouting(sum(map(_cased, shouted)) / letters, len(shouted))
 
 
-def _shouted(capital: list[str], words: list[str]) -> list[str]:
+def _shouted(capital: list[str], words: list[str], names: frozenset[str]) -> list[str]:
     candidates = [word for word in capital if not _is_acronym(word)]
+    if len(capital) < len(words):
+        candidates = [word for word in candidates if word not in names]
+    elif all(len(word) <= MAX_ACRONYM_LETTERS and not _is_common(word) for word in candidates):
+        return []  # a row of acronyms that no list holds: "NASA ESA JAXA"
     loud = [word for word in candidates if len(word) >= MIN_SHOUTED_LETTERS or (word in _short() and len(words) > 1)]
     if loud and len(capital) == len(words) >= MIN_WORDS_ALL_CAPITALS:
         return [word for word in capital if word in candidates or word in _short()]
     return [word for word in loud if len(word) > 1]
+
+
+def _names(tokens: list[str]) -> frozenset[str]:
+    """Uncommon words in capitals beside an acronym or a code, as names of products are: "SAMSUNG QE55Q80C QLED TV"."""
+    beside = [_is_code(token) for token in tokens]
+    return frozenset(
+        token
+        for place, token in enumerate(tokens)
+        if token.isupper() and any(beside[max(place - 1, 0) : place + 2]) and not _is_common(token)
+    )
+
+
+def _is_code(token: str) -> bool:
+    return token.isupper() and len(token) > 1 and (not _is_plain(token) or _is_acronym(token))
+
+
+def _is_common(word: str) -> bool:
+    """Whether a word in capitals is one that people write: of the lexicon, or a short everyday one."""
+    return word in _short() or lexicon().known(word.lower()) or word.lower() in read_list("stop_words")
 
 
 def _is_acronym(word: str) -> bool:

@@ -22,7 +22,7 @@ from handoff.signals.words import contractions, double_letters
 Reader = Literal["customer", "assistant"]
 
 # Raise it when the same lexicon and the same text give another reading. tests/signals/test_golden.py notices.
-READING_VERSION = 1
+READING_VERSION = 2
 
 MIN_EXAMPLES = 4
 MIN_LETTERS_FOR_SLIPS = 5
@@ -37,6 +37,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     title: str
     reads: Reader
     phrases: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    in_other_languages: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     negation: Literal["silences", "ignored"] = "silences"
     quoted: Literal["silences", "counts"] = "silences"
@@ -140,7 +141,8 @@ def _described(record: Any, error: msgspec.ValidationError) -> str:
 def _compiled(file: str, entry: Entry, groups: Groups) -> CompiledEntry:
     return CompiledEntry(
         entry,
-        tuple(_phrase(file, entry.id, "phrases", written, groups) for written in entry.phrases),
+        tuple(_phrase(file, entry.id, "phrases", written, groups) for written in entry.phrases)
+        + tuple(_phrase(file, entry.id, "in_other_languages", w, groups) for w in entry.in_other_languages),
         tuple(_phrase(file, entry.id, "unless", written, groups) for written in entry.unless),
     )
 
@@ -159,7 +161,9 @@ def _lexicon(entries: tuple[CompiledEntry, ...]) -> Lexicon:
         for phrase in compiled.phrases:
             for word in phrase.anchors:
                 anchors[compiled.entry.reads].setdefault(word, []).append((index, phrase))
-    mended = (w for c in entries if c.entry.slips == "mended" for p in c.phrases for w in p.words)
+    mended = {
+        w for c in entries if c.entry.slips == "mended" for p in c.phrases[: len(c.entry.phrases)] for w in p.words
+    }
     return Lexicon(
         entries=entries,
         spelling={**slips(mended, vocabulary | double_letters()), **contractions()},

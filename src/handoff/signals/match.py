@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from handoff.signals.data import read_sets
 from handoff.signals.lexicon import CompiledEntry, Lexicon
-from handoff.signals.negation import is_negated
+from handoff.signals.negation import MAX_WORDS_BEFORE, is_negated, may_carry_over
 
 # First and last token of a match, the last one excluded.
 Span = tuple[int, int]
@@ -53,6 +53,27 @@ def hits_across(tail: Sequence[str], words: Sequence[str], role: str, lexicon: L
         if kept:
             counts[compiled.entry.id] = _count(kept, tokens, compiled)
     return counts
+
+
+def denied_across(
+    tail: Sequence[str], words: Sequence[str], found: Iterable[str], role: str, lexicon: Lexicon
+) -> frozenset[str]:
+    """Those of the entries `found` of which every match is denied by the message before: "it's not", "urgent"."""
+    before = [word for word in tail[-MAX_WORDS_BEFORE:] if word != '"']
+    plain, quoted = _quotations(words)
+    if not may_carry_over(before, plain):
+        return frozenset()
+    tokens, entries = [".", *plain, "."], set(found)
+    together = [*before, *plain, "."]
+    denied: set[str] = set()
+    for index, (spans, joined) in _matches(tokens, role, lexicon).items():
+        compiled = lexicon.entries[index]
+        if compiled.entry.id not in entries or compiled.entry.negation != "silences":
+            continue
+        kept = _counted(spans, tokens, joined, quoted, compiled)
+        if all(is_negated(together, len(before) + start - 1, len(before) + end - 1) for start, end in kept):
+            denied.add(compiled.entry.id)
+    return frozenset(denied)
 
 
 def _matches(tokens: list[str], role: str, lexicon: Lexicon) -> dict[int, tuple[list[Span], str]]:

@@ -15,6 +15,17 @@ def is_negated(tokens: Sequence[str], start: int, end: int) -> bool:
     return _denied_before(tokens, start) or _denied_after(tokens, end)
 
 
+def may_carry_over(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether a denial at the end of one message may reach into the next: "it's not", "urgent".
+
+    It does not where the first message ends a sentence or answers ("no", "urgent"), or the next one begins its own.
+    """
+    words = read_sets("negation")
+    if not before or not after or before[-1] in (".", ",") or before[-1] in words["answers"]:
+        return False
+    return after[0] not in words["begins_anew"] and not words["denying"].isdisjoint(before)
+
+
 def _denied_before(tokens: Sequence[str], start: int) -> bool:
     """Whether a denial reaches the match: only words that carry it on ("not that", "do not want to") lie between."""
     words = read_sets("negation")

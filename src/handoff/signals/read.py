@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from handoff.signals.capitals import shouting
 from handoff.signals.language import guess
 from handoff.signals.lexicon import lexicon
-from handoff.signals.match import hits, hits_across
+from handoff.signals.match import denied_across, hits, hits_across
 from handoff.signals.punctuation import punctuation
 from handoff.signals.repetition import content_words
 from handoff.signals.sentiment import compound
@@ -72,6 +73,11 @@ def spanning(tail: tuple[str, ...], words: tuple[str, ...], role: str) -> dict[s
     `tail` and `words` are the `words` of two readings, in order. A full stop between them ends the sentence.
     """
     return hits_across(tail, words, role, lexicon())
+
+
+def denied(tail: tuple[str, ...], words: tuple[str, ...], found: Iterable[str], role: str) -> frozenset[str]:
+    """Those lexicon entries among `found` that the words of an earlier message deny: "it's not", then "urgent"."""
+    return denied_across(tail, words, found, role, lexicon())
 
 
 def _read(text: str, role: str, locale: str | None) -> Reading:
