@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from handoff.errors import BadModel
 from handoff.models.calibration import NONE, Calibration, sigmoid
-from handoff.training.calibrate import fit_calibration
+from handoff.training.calibrate import METHODS, compare, fit_calibration
 
 finite = st.floats(-30, 30)
 
@@ -51,7 +51,7 @@ def test_what_is_no_calibration_is_refused(raw: tuple[float, ...], calibrated: t
 
 
 @settings(deadline=None)
-@given(st.lists(finite, min_size=2, max_size=20), st.integers(0, 2**16), st.sampled_from(["sigmoid", "isotonic"]))
+@given(st.lists(finite, min_size=2, max_size=20), st.integers(0, 2**16), st.sampled_from(METHODS))
 def test_a_fitted_calibration_never_changes_the_order(scores: list[float], seed: int, method: str) -> None:
     rng = np.random.default_rng(seed)
     raw = np.array(sorted(scores))
@@ -72,6 +72,30 @@ def test_overconfident_scores_come_out_as_frequencies(method: str) -> None:
     assert np.abs(p - sigmoid(truth)).mean() < 0.01
     # The planted mistake: the scores taken at their word are far off.
     assert np.abs(sigmoid(truth * 2.5 + 1) - sigmoid(truth)).mean() > 0.1
+
+
+def test_a_temperature_undoes_scores_that_are_too_bold_and_leaves_even_odds_alone() -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.normal(0, 1.5, 40_000)
+    y = (rng.random(len(truth)) < sigmoid(truth)).astype(np.int64)
+    fitted = fit_calibration(truth * 2.5, y, np.ones(len(y)), positives=20_000, method="temperature")
+    assert fitted.method == "temperature"
+    assert fitted.log_odds(np.array([2.5, 0.0])) == pytest.approx([1.0, 0.0], abs=0.05)
+
+
+def test_methods_are_compared_on_rows_that_they_have_not_seen() -> None:
+    rng = np.random.default_rng(6)
+    truth = rng.normal(-1, 1.5, 6_000)
+    y = (rng.random(len(truth)) < sigmoid(truth)).astype(np.int64)
+    fold = np.arange(len(y)) % 3
+    found = compare(truth * 2.5 + 2, y, np.ones(len(y)), fold)
+    assert set(found) == set(METHODS)
+    # The scores are off by a shift as well, which a temperature cannot undo.
+    assert found["sigmoid"]["log_loss"] < found["temperature"]["log_loss"]  # type: ignore[operator]
+    assert found["sigmoid"]["calibration_error"] < 0.05  # type: ignore[operator]
+    # The planted mistake: rows of noise, calibrated on themselves, would look better than chance.
+    noise = compare(rng.normal(size=300), rng.integers(0, 2, 300), np.ones(300), np.arange(300) % 3)
+    assert noise["isotonic"]["log_loss"] > 0.68  # type: ignore[operator]
 
 
 def test_scores_that_point_the_wrong_way_give_the_base_rate() -> None:

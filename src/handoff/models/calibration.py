@@ -1,7 +1,7 @@
 """From a model's raw log-odds to log-odds that can be taken at their word.
 
-A calibration is a rising line with corners, kept as numbers in JSON: two corners are Platt's sigmoid, more are
-an isotonic fit. Outside its corners it goes on with the slope of its first or last piece.
+A calibration is a rising line with corners, kept as numbers in JSON: two corners are Platt's sigmoid or a
+temperature, more are an isotonic fit. Outside its corners it goes on with the slope of its first or last piece.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Corners (`raw`, `calibrated`) of a rising function on log-odds. Never changes the order of two scores."""
 
-    method: Literal["none", "sigmoid", "isotonic"]
+    method: Literal["none", "sigmoid", "isotonic", "temperature"]
     raw: tuple[float, ...]
     calibrated: tuple[float, ...]
 

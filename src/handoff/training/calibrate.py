@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from handoff.metrics import figures
 from handoff.models.calibration import Calibration, sigmoid
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+Method = Literal["sigmoid", "isotonic", "temperature"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 # With fewer positive conversations the steps of an isotonic fit follow chance; a sigmoid has two numbers to learn.
 ISOTONIC_FROM = 1_000
@@ -22,16 +26,17 @@ CLOSEST = 1e-6
 
 
 def fit_calibration(
-    raw: Floats, y: Integers, weight: Floats, positives: int, method: Literal["auto", "sigmoid", "isotonic"] = "auto"
+    raw: Floats, y: Integers, weight: Floats, positives: int, method: Method | Literal["auto"] = "auto"
 ) -> Calibration:
     """A rising function of raw log-odds. `positives` is the number of positive conversations behind the rows."""
     if method == "isotonic" or (method == "auto" and positives >= ISOTONIC_FROM):
         fitted = _isotonic(raw, y, weight)
         if fitted is not None:
             return fitted
-    slope, intercept = _sigmoid(raw, y, weight)
+    slope, intercept = _temperature(raw, y, weight) if method == "temperature" else _sigmoid(raw, y, weight)
     ends = (float(raw.min()), float(max(raw.max(), raw.min() + 1)))
-    return Calibration(method="sigmoid", raw=ends, calibrated=tuple(slope * x + intercept for x in ends)).check()
+    named: Method = "temperature" if method == "temperature" else "sigmoid"
+    return Calibration(method=named, raw=ends, calibrated=tuple(slope * x + intercept for x in ends)).check()
 
 
 def _sigmoid(raw: Floats, y: Integers, weight: Floats) -> tuple[float, float]:
@@ -47,6 +52,34 @@ def _sigmoid(raw: Floats, y: Integers, weight: Floats) -> tuple[float, float]:
     if slope <= 0:
         return 0.0, level
     return float(slope / spread), float(intercept - slope * centre / spread)
+
+
+def _temperature(raw: Floats, y: Integers, weight: Floats) -> tuple[float, float]:
+    """1 / T of temperature scaling (Guo et al. 2017, arXiv:1706.04599), and 0: log-odds of 0 stay where they are.
+
+    It can make scores bolder or more careful, but not move their mean, as the sigmoid can.
+    """
+    spread = float(np.sqrt(np.average(raw**2, weights=weight)))
+    if spread == 0:
+        return 1.0, 0.0
+    (slope,) = _newton((raw / spread)[:, None], _smoothed(y, weight), weight, np.array([0.0]))
+    return max(float(slope / spread), 0.0), 0.0
+
+
+def compare(raw: Floats, y: Integers, weight: Floats, fold: Integers) -> dict[Method, dict[str, float | None]]:
+    """Every metric of each method, each row calibrated by a fit that has not seen its fold.
+
+    `raw`, `y`, `weight` and `fold` have shape (n_rows,); `fold` keeps the rows of one customer together.
+    """
+    found: dict[Method, dict[str, float | None]] = {}
+    for method in METHODS:
+        p = np.empty(len(raw))
+        for held in np.unique(fold):
+            learn = fold != held
+            fitted = fit_calibration(raw[learn], y[learn], weight[learn], ISOTONIC_FROM, method)
+            p[~learn] = fitted.probabilities(raw[~learn])
+        found[method] = figures(y, p, weight)
+    return found
 
 
 def _newton(inputs: Floats, target: Floats, weight: Floats, start: Floats) -> Floats:

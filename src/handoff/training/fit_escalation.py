@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from handoff.errors import NotEnoughData
 from handoff.features import FEATURES
 from handoff.models.calibration import Calibration
-from handoff.training.calibrate import fit_calibration
+from handoff.training.calibrate import Method, compare, fit_calibration
 from handoff.training.labels import EscalationTarget
 from handoff.training.rows import Table
 from handoff.training.splits import folds
@@ -60,6 +60,7 @@ class FittedEscalation:
     rounds: int
     out_of_fold: Floats
     parameters: dict[str, Any]
+    calibrations: dict[Method, dict[str, float | None]]
 
     def log_odds(self, X: Floats) -> Floats:
         """Raw log-odds of full rows: array of shape (n_rows,)."""
@@ -88,7 +89,8 @@ def fit_escalation(train: Table, target: EscalationTarget, seed: int, threads: i
     raw, rounds = _cross_fit(matrix, train, fold, names, parameters)
     booster = _train(parameters, _dataset(matrix, train, names, slice(None)), rounds)
     calibration = fit_calibration(raw, train.y, train.weight, int(train.positive.sum()))
-    return FittedEscalation(booster, names, calibration, rounds, raw, parameters)
+    calibrations = compare(raw, train.y, train.weight, fold)
+    return FittedEscalation(booster, names, calibration, rounds, raw, parameters, calibrations)
 
 
 def check_enough(train: Table, target: EscalationTarget) -> None:

@@ -60,6 +60,8 @@ def escalation(
     run.metrics(_escalation_metrics(report))
     out_of_fold = fitted.calibration.probabilities(fitted.out_of_fold)
     cross = figures(train.y, out_of_fold, train.weight)
+    for method, by_metric in fitted.calibrations.items():
+        run.metrics({f"calibration.{method}.{name}": value for name, value in by_metric.items()})
     run.metrics({f"out_of_fold.{name}": value for name, value in cross.items()})
     run.text(msgspec.json.format(msgspec.json.encode(report), indent=2).decode(), "report.json")
     run.text(card, "card.md")
