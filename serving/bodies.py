@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import msgspec
 
 from handoff.errors import BadRecord, Problem
+from handoff.settings import Settings
 from handoff.store import Facts, Feedback
-from handoff.transcript import Conversation, Message, check, parse
+from handoff.transcript import Conversation, Message, check, from_object, parse
 from handoff.transcript.parse import problem_of
 from serving.http import Refused
+from serving.nesting import is_nested_deeper
 
 # A caller with a thousand bad elements learns enough from the first.
 NAMED_ELEMENTS = 20
@@ -16,29 +21,35 @@ NAMED_ELEMENTS = 20
 # What the body of a message may say of its conversation.
 BESIDE_MESSAGE = ("customer", "environment", "channel", "locale")
 
+DEFAULTS = Settings()
+# What training alone reads, and the service ignores whatever it holds.
+_FOR_TRAINING = re.compile(r"outcome\b.*|messages\[\d+\]\.label\b.*", re.DOTALL)
 _NOTHING = (Message(role="system", text=""),)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def one_conversation(body: bytes) -> Conversation:
+def one_conversation(body: bytes, limits: Settings = DEFAULTS) -> Conversation:
     """The conversation that the body is. Raises `Refused` naming the field."""
+    why = "The body is not a usable conversation"
+    _check_nesting(body, limits, why)
     try:
-        return parse(body)
+        return _served(body, limits)
     except BadRecord as error:
-        raise Refused(400, "The body is not a usable conversation", error.problem) from None
+        raise Refused(400, why, error.problem) from None
 
 
-def many_conversations(body: bytes, most: int) -> list[Conversation]:
+def many_conversations(body: bytes, limits: Settings = DEFAULTS) -> list[Conversation]:
     """The conversations of a JSON array. Raises `Refused` naming the elements that are not usable."""
-    elements = _elements(body)
+    _check_nesting(body, limits, "The body is not a JSON array", around=1)
+    elements, most = _elements(body), limits.max_batch
     if len(elements) > most:
         problem = Problem("", f"{len(elements):,} conversations", f"at most {most:,} in one batch")
         raise Refused(400, "The batch is too long", problem)
     conversations, problems = [], []
     for index, element in enumerate(elements):
         try:
-            conversations.append(parse(bytes(element)))
+            conversations.append(_served(bytes(element), limits))
         except BadRecord as error:
             problems.append(_inside(index, error.problem))
             if len(problems) == NAMED_ELEMENTS:
@@ -65,14 +76,15 @@ class NewMessage(msgspec.Struct, frozen=True):
         return Facts(customer=alone.customer, environment=alone.environment, channel=alone.channel, locale=alone.locale)
 
 
-def one_message(conversation_id: str, body: bytes) -> NewMessage:
+def one_message(conversation_id: str, body: bytes, limits: Settings = DEFAULTS) -> NewMessage:
     """The message that the body is. Raises `Refused` naming the field."""
+    _check_nesting(body, limits, "The body is not a usable message")
     fields = _fields(body, "The body is not a usable message", "a message object")
     # As a conversation of one message it is read by the one parser that there is.
     parts = [b'"conversation_id":' + msgspec.json.encode(conversation_id), b'"messages":[' + body + b"]"]
     parts += [b'"%b":%b' % (name.encode(), fields[name]) for name in BESIDE_MESSAGE if name in fields]
     try:
-        alone = parse(b"{" + b",".join(parts) + b"}")
+        alone = _served(b"{" + b",".join(parts) + b"}", limits)
     except BadRecord as error:
         raise Refused(400, "The body is not a usable message", inside_message(error.problem)) from None
     (message,) = alone.messages
@@ -89,9 +101,10 @@ def inside_message(problem: Problem) -> Problem:
     return Problem("" if path in ("messages[0]", "message") else path, problem.problem, problem.expected)
 
 
-def one_feedback(body: bytes) -> Feedback:
+def one_feedback(body: bytes, limits: Settings = DEFAULTS) -> Feedback:
     """The outcome, or the opinion, that the body is. Raises `Refused` naming the field."""
     why = "The body is not a usable outcome"
+    _check_nesting(body, limits, why)
     _fields(body, why, "an object with conversation_id")
     try:
         value = msgspec.json.decode(body)
@@ -106,6 +119,47 @@ def one_feedback(body: bytes) -> Feedback:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Refused(400, why, Problem("", "no usable JSON", "an object with conversation_id")) from None
     return msgspec.structs.replace(feedback, outcome=checked.outcome)
+
+
+def _served(body: bytes, limits: Settings) -> Conversation:
+    """The conversation, whatever its fields for training hold. Raises `BadRecord`, also beyond the limits."""
+    try:
+        conversation = parse(body)
+    except BadRecord as error:
+        if not _FOR_TRAINING.fullmatch(error.problem.path):
+            raise
+        conversation = from_object(_without_training(body, error))
+    _check_length(conversation, limits)
+    return conversation
+
+
+def _without_training(body: bytes, error: BadRecord) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise error from None
+    messages = [
+        {field: part for field, part in message.items() if field != "label"} if isinstance(message, dict) else message
+        for message in value["messages"]
+    ]
+    return {field: part for field, part in value.items() if field != "outcome"} | {"messages": messages}
+
+
+def _check_length(conversation: Conversation, limits: Settings) -> None:
+    """Raises `BadRecord` for what is longer than an administrator lets it be."""
+    if len(conversation.messages) > limits.max_messages:
+        problem = f"a list of {len(conversation.messages)} items"
+        raise BadRecord(Problem("messages", problem, f"at most {limits.max_messages:,} messages"))
+    for index, message in enumerate(conversation.messages):
+        if len(message.text) > limits.max_text_characters:
+            problem = f"a text of {len(message.text)} characters"
+            expected = f"at most {limits.max_text_characters:,} characters"
+            raise BadRecord(Problem(f"messages[{index}].text", problem, expected))
+
+
+def _check_nesting(body: bytes, limits: Settings, why: str, around: int = 0) -> None:
+    if is_nested_deeper(body, limits.max_nesting + around):
+        raise Refused(400, why, Problem("", "nested too deeply", f"at most {limits.max_nesting} levels"))
 
 
 def _fields(body: bytes, why: str, expected: str) -> dict[str, msgspec.Raw]:

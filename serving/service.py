@@ -158,7 +158,7 @@ class HandoffService:
             body = await read_body(request, self.settings.max_body_bytes, self.settings.body_seconds)
 
         def work() -> list[Decided]:
-            return self.current.decide([one_conversation(body)], explain=explain, request_id=name)
+            return self.current.decide([one_conversation(body, self.settings)], explain=explain, request_id=name)
 
         if len(body) < LONG_BODY_BYTES:
             async with self.lanes.answers.turn():
@@ -176,7 +176,7 @@ class HandoffService:
             body = await read_body(request, self.settings.max_batch_bytes, self.settings.body_seconds)
 
         def work() -> list[Decided]:
-            conversations = many_conversations(body, self.settings.max_batch)
+            conversations = many_conversations(body, self.settings)
             return self.current.decide(conversations, explain=explain, request_id=name)
 
         with self.metrics.timed("decide"):
@@ -197,7 +197,7 @@ class HandoffService:
         key = request.headers.get("idempotency-key")
         with self.metrics.timed("store"):
             answer = await self.ledger.add(
-                lambda: one_message(conversation, body), key=key, explain=explain, request_id=name
+                lambda: one_message(conversation, body, self.settings), key=key, explain=explain, request_id=name
             )
         self.metrics.answered([answer])
         return answer
@@ -205,7 +205,7 @@ class HandoffService:
     async def _report_outcome(self, request: Request) -> Received:
         self._check_store_is_on()
         body = await read_body(request, self.settings.max_body_bytes, self.settings.body_seconds)
-        reported = (await self.ledger.report(lambda: one_feedback(body))).reported
+        reported = (await self.ledger.report(lambda: one_feedback(body, self.settings))).reported
         return Received(reported.feedback.conversation_id, reported.feedback.key or "", reported.at)
 
     def _check_store_is_on(self) -> None:
