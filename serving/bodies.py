@@ -32,7 +32,6 @@ _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 def one_conversation(body: bytes, limits: Settings = DEFAULTS) -> Conversation:
     """The conversation that the body is. Raises `Refused` naming the field."""
     why = "The body is not a usable conversation"
-    _check_nesting(body, limits, why)
     try:
         return _served(body, limits)
     except BadRecord as error:
@@ -41,7 +40,6 @@ def one_conversation(body: bytes, limits: Settings = DEFAULTS) -> Conversation:
 
 def many_conversations(body: bytes, limits: Settings = DEFAULTS) -> list[Conversation]:
     """The conversations of a JSON array. Raises `Refused` naming the elements that are not usable."""
-    _check_nesting(body, limits, "The body is not a JSON array", around=1)
     elements, most = _elements(body), limits.max_batch
     if len(elements) > most:
         problem = Problem("", f"{len(elements):,} conversations", f"at most {most:,} in one batch")
@@ -78,7 +76,6 @@ class NewMessage(msgspec.Struct, frozen=True):
 
 def one_message(conversation_id: str, body: bytes, limits: Settings = DEFAULTS) -> NewMessage:
     """The message that the body is. Raises `Refused` naming the field."""
-    _check_nesting(body, limits, "The body is not a usable message")
     fields = _fields(body, "The body is not a usable message", "a message object")
     # As a conversation of one message it is read by the one parser that there is.
     parts = [b'"conversation_id":' + msgspec.json.encode(conversation_id), b'"messages":[' + body + b"]"]
@@ -104,7 +101,8 @@ def inside_message(problem: Problem) -> Problem:
 def one_feedback(body: bytes, limits: Settings = DEFAULTS) -> Feedback:
     """The outcome, or the opinion, that the body is. Raises `Refused` naming the field."""
     why = "The body is not a usable outcome"
-    _check_nesting(body, limits, why)
+    if is_nested_deeper(body, limits.max_nesting):
+        raise Refused(400, why, _too_deep(limits))
     _fields(body, why, "an object with conversation_id")
     try:
         value = msgspec.json.decode(body)
@@ -129,6 +127,8 @@ def _served(body: bytes, limits: Settings) -> Conversation:
         if not _FOR_TRAINING.fullmatch(error.problem.path):
             raise
         conversation = from_object(_without_training(body, error))
+    if is_nested_deeper(body, limits.max_nesting, beside=len(conversation.messages) - 1):
+        raise BadRecord(_too_deep(limits))
     _check_length(conversation, limits)
     return conversation
 
@@ -157,9 +157,8 @@ def _check_length(conversation: Conversation, limits: Settings) -> None:
             raise BadRecord(Problem(f"messages[{index}].text", problem, expected))
 
 
-def _check_nesting(body: bytes, limits: Settings, why: str, around: int = 0) -> None:
-    if is_nested_deeper(body, limits.max_nesting + around):
-        raise Refused(400, why, Problem("", "nested too deeply", f"at most {limits.max_nesting} levels"))
+def _too_deep(limits: Settings) -> Problem:
+    return Problem("", "nested too deeply", f"at most {limits.max_nesting} levels")
 
 
 def _fields(body: bytes, why: str, expected: str) -> dict[str, msgspec.Raw]:
