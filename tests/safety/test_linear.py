@@ -55,7 +55,7 @@ READERS: dict[str, tuple[Callable[[str], Any], int, int]] = {
 
 def hostile(piece: str, length: int) -> str:
     """The piece again and again, and an end on which a greedy pattern fails."""
-    return (piece * (length // len(piece) + 1))[:length] + "\x1f"
+    return (piece * (length // len(piece) + 1))[:length] + "\x1f>"
 
 
 def seconds(reader: Callable[[str], Any], text: str) -> float:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 from handoff.transcript.types import MAX_TEXT_CHARACTERS
 
-# html.parser takes quadratic time on some broken input. Beyond this no usable message hides.
+# Beyond this no usable message hides.
 _MAX_HTML_CHARACTERS = 10 * MAX_TEXT_CHARACTERS
 
 _UNSEEN = frozenset({"script", "style", "head", "title", "template", "noscript"})
@@ -28,9 +28,18 @@ def html_to_text(html: str) -> str:
     if len(html) > _MAX_HTML_CHARACTERS:
         return html  # the check of the text's length rejects it by name
     reader = _Reader()
-    reader.feed(html)
+    reader.feed(_closed(html))
     reader.close()
     return reader.text()
+
+
+def _closed(html: str) -> str:
+    """The HTML with every tag and comment that nothing closes turned into text. html.parser would look for its end
+    again from each of them, which takes quadratic time: 4 s for 16,000 characters of "<a "."""
+    last = html.rfind("-->") + 1
+    html = html[:last] + html[last:].replace("<!--", "&lt;!--")
+    last = html.rfind(">") + 1
+    return html[:last] + html[last:].replace("<", "&lt;")
 
 
 def text_of(content: str) -> str:
