@@ -10,7 +10,7 @@ export BENTOML_DO_NOT_TRACK := True
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: help install demo test test-faults lint sample docs clean benchmark-quality
+.PHONY: help install demo test test-faults lint sample docs clean benchmark-quality test-fuzz
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 22
@@ -47,6 +47,9 @@ postgres:  ## start a PostgreSQL for the store's tests (Debian, as root)
 test-faults: export HANDOFF_TEST_POSTGRES ?= postgresql+psycopg://postgres@127.0.0.1/postgres
 test-faults: install postgres  ## break everything the service stands on, under load, and count what is lost
 	$(BIN)/python -m tests.faults
+
+test-fuzz: install  ## twenty thousand hostile requests to a real worker, then Schemathesis; a few minutes
+	$(BIN)/python -m tests.safety.fuzz --requests 20000
 
 lint: install
 	$(BIN)/ruff check .

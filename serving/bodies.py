@@ -106,6 +106,9 @@ def one_feedback(body: bytes, limits: Settings = DEFAULTS) -> Feedback:
     _fields(body, why, "an object with conversation_id")
     try:
         value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):  # a number beyond floats among them
+        raise Refused(400, why, Problem("", "no usable JSON", "an object with conversation_id")) from None
+    try:
         feedback = msgspec.convert(value, Feedback)
         checked = check(
             Conversation(conversation_id=feedback.conversation_id, messages=_NOTHING, outcome=feedback.outcome)
@@ -114,8 +117,8 @@ def one_feedback(body: bytes, limits: Settings = DEFAULTS) -> Feedback:
         raise Refused(400, why, problem_of(error, value)) from None
     except BadRecord as error:
         raise Refused(400, why, error.problem) from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise Refused(400, why, Problem("", "no usable JSON", "an object with conversation_id")) from None
+    except UnicodeError:
+        raise Refused(400, why, Problem("", "half of a surrogate pair", "valid Unicode")) from None
     return msgspec.structs.replace(feedback, outcome=checked.outcome)
 
 

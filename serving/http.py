@@ -46,8 +46,18 @@ class Refused(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(error)
-        self.status, self.fault, self.retry_after = status, Fault(error, detail), retry_after
+        self.status, self.retry_after = status, retry_after
+        self.fault = Fault(_sendable(error), tuple(_sendable_problem(problem) for problem in detail))
         self.headers = dict(headers or {})
+
+
+def _sendable(text: str) -> str:
+    """The text with halves of surrogate pairs written out, which a body may hold and no answer can."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _sendable_problem(problem: Problem) -> Problem:
+    return Problem(_sendable(problem.path), _sendable(problem.problem), _sendable(problem.expected))
 
 
 def json_response(value: Any, status: int = 200) -> Response:

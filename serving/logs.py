@@ -17,6 +17,7 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handoff.settings import Settings, read_settings
+from handoff.transcript.redact import masked_id
 from serving.http import NAMED, with_plain_path
 
 # A request this slow is worth a warning, whatever it was answered.
@@ -30,6 +31,10 @@ requests = logging.getLogger("bentoml.handoff.requests")
 class JsonLines(logging.Formatter):
     """A record as JSON: when, how bad, what, which worker and request; `fields` of the record beside them."""
 
+    def __init__(self, secret: str | None = None) -> None:
+        super().__init__()
+        self._secret = secret
+
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC),
@@ -40,7 +45,7 @@ class JsonLines(logging.Formatter):
         }
         identity = NAMED.get()
         if identity is not None:
-            line["request_id"] = identity
+            line["request_id"] = masked_id(identity, self._secret)
         line |= getattr(record, "fields", {})
         if record.exc_info is not None and record.exc_info[2] is not None:
             line["trace"] = "".join(traceback.format_tb(record.exc_info[2]))
@@ -52,7 +57,7 @@ def write_json_lines(settings: Settings) -> None:
     """Let every logger of this worker write JSON lines, unless text was asked for."""
     if settings.log_format == "text":
         return
-    formatter = JsonLines()
+    formatter = JsonLines(settings.store_key)
     for name in (None, "bentoml", "uvicorn.error", "circus"):
         for handler in logging.getLogger(name).handlers:
             handler.setFormatter(formatter)

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from handoff.errors import Problem
 from handoff.settings import Settings
-from serving.bodies import many_conversations, one_conversation, one_message
-from serving.http import Refused
+from serving.bodies import many_conversations, one_conversation, one_feedback, one_message
+from serving.http import Refused, refusal
 from serving.nesting import is_nested_deeper
 from tests.serving.conversations import BARE, CALM, RICH, chat
 
@@ -74,3 +75,19 @@ def test_what_is_not_for_training_is_still_refused_beside_it() -> None:
     with pytest.raises(Refused) as refused:
         one_conversation(msgspec.json.encode(sent))
     assert refused.value.fault.detail[0].path == "messages[0].role"
+
+
+@pytest.mark.parametrize(
+    "number", [b"1e400", b"-1e400", b"NaN", b"1" * 5_000], ids=["huge", "hugely negative", "NaN", "long"]
+)
+def test_an_outcome_with_a_number_beyond_floats_is_refused(number: bytes) -> None:
+    for body in (b'{"conversation_id":"c","x":%b}', b'{"conversation_id":"c","outcome":{"wait_seconds":%b}}'):
+        with pytest.raises(Refused, match="not a usable outcome"):
+            one_feedback(body % number)
+
+
+def test_a_refusal_can_be_sent_whatever_the_body_held() -> None:
+    refused = Refused(400, "no \ud800", Problem("a.\udfff", "\ud800 é", "x"))
+    assert msgspec.json.decode(refusal(refused).body)["detail"][0] == {
+        "path": "a.\\udfff", "problem": "\\ud800 é", "expected": "x",
+    }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -50,6 +50,20 @@ def decision_record(
         row=moment.row,
         timings={stage: round(milliseconds, 3) for stage, milliseconds in (timings or {}).items()},
     )
+
+
+def without_personal_ids(record: DecisionRecord, hide: Callable[[str], str]) -> DecisionRecord:
+    """The record with the ids that callers made up as they may be stored."""
+    answer = record.answer
+    rules = tuple(msgspec.structs.replace(rule, message_id=hide(rule.message_id)) for rule in answer.rules)
+    hidden = msgspec.structs.replace(
+        answer,
+        conversation_id=hide(answer.conversation_id),
+        request_id=None if answer.request_id is None else hide(answer.request_id),
+        rules=rules if rules != answer.rules else answer.rules,
+    )
+    message_id = None if record.message_id is None else hide(record.message_id)
+    return msgspec.structs.replace(record, answer=hidden, message_id=message_id)
 
 
 def insert_decisions(connection: Connection, records: Sequence[DecisionRecord]) -> None:

@@ -72,19 +72,35 @@ def name_in(facts: Facts) -> str | None:
 
 
 def without_personal_data(facts: Facts, name: str | None) -> Facts:
-    """The facts with the name and the environment masked; `name` is the customer's, if it was known before."""
+    """The facts with the name masked, and personal data in all other texts; `name` is the customer's, if it was known
+    before. `customer_id` is masked where it joins records (`masked_id`), for that takes the store's secret."""
     known = Customer(name=name_in(facts) or name)
     bare = Conversation(conversation_id="-", messages=(), customer=known, environment=facts.environment)
+    names = () if known.name is None else (known.name,)
     customer = facts.customer
-    if customer is not None and customer.name:
-        customer = msgspec.structs.replace(customer, name=MASKED_NAME)
-    return msgspec.structs.replace(facts, customer=customer, environment=redact(bare).environment)
+    if customer is not None:
+        masked_name = MASKED_NAME if customer.name else customer.name
+        plan, region = _label(customer.plan, names), _label(customer.region, names)
+        customer = msgspec.structs.replace(customer, name=masked_name, plan=plan, region=region)
+    return Facts(
+        customer=customer,
+        environment=redact(bare).environment,
+        channel=_label(facts.channel, names),
+        locale=_label(facts.locale, names),
+    )
+
+
+def _label(label: str | None, names: tuple[str, ...]) -> str | None:
+    return None if label is None else redact_text(label, names)
 
 
 def masked(message: Message, *names: str | None) -> Message:
     """The message with personal data and these names masked."""
-    text = redact_text(message.text, tuple(dict.fromkeys(name for name in names if name)))
-    return message if text == message.text else msgspec.structs.replace(message, text=text)
+    known = tuple(dict.fromkeys(name for name in names if name))
+    text, version = redact_text(message.text, known), _label(message.assistant_version, known)
+    if (text, version) == (message.text, message.assistant_version):
+        return message
+    return msgspec.structs.replace(message, text=text, assistant_version=version)
 
 
 def merged(known: Facts, given: Facts) -> Facts:

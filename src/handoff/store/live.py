@@ -101,14 +101,14 @@ class LiveConversations:
         Message, answer and decision are stored together before this returns, on disk where the decision escalates.
         Raises `BadRecord`, `Conflict`, and `StoreUnavailable`: then `add_unstored` still answers.
         """
-        asked = Asked(Incoming.of(conversation_id, message, facts, key), explain, request_id)
-        with self._turn(conversation_id):
+        asked = self._asked(conversation_id, message, facts, key, explain, request_id)
+        with self._turn(asked.incoming.conversation_id):
             done = self._done(asked)
             if done.running is not None:
                 self._remember(done.running)
         if done.answer.recommendation.action in ESCALATING:
             self._store.database.flush()
-        return done.answer
+        return msgspec.structs.replace(done.answer, conversation_id=conversation_id, request_id=request_id)
 
     def add_unstored(
         self,
@@ -123,10 +123,12 @@ class LiveConversations:
 
         The message is not stored. The decision waits in line for the store, if there is room.
         """
-        incoming = Incoming.of(conversation_id, message, facts)
-        asked = Asked(incoming, explain, request_id)
-        with self._turn(conversation_id):
-            running = self._take(conversation_id) or Running(self._unstored_header(incoming), self._judge.rules)
+        asked = self._asked(conversation_id, message, facts, None, explain, request_id)
+        incoming = asked.incoming
+        with self._turn(incoming.conversation_id):
+            running = self._take(incoming.conversation_id) or Running(
+                self._unstored_header(incoming), self._judge.rules
+            )
             if running.adrift_by != incoming.message:
                 heard = running.standing.moment.index + 1 if running.standing is not None else 0
                 running.take_in([self._entry(incoming, running.header, f"m{heard + 1}").kept])
@@ -136,7 +138,22 @@ class LiveConversations:
         self._store.keep([record])
         with suppress(Overloaded, StoreUnavailable):
             self._store.put([record])
-        return answer
+        return msgspec.structs.replace(answer, conversation_id=conversation_id, request_id=request_id)
+
+    def _asked(
+        self,
+        conversation_id: str,
+        message: Message,
+        facts: Facts,
+        key: str | None,
+        explain: bool,
+        request_id: str | None,
+    ) -> Asked:
+        """What is asked, with the ids in it as they are stored."""
+        hide = self._store.hide
+        message, facts = self._store.hidden(message, facts)
+        incoming = Incoming.of(hide(conversation_id), message, facts, None if key is None else hide(key))
+        return Asked(incoming, explain, None if request_id is None else hide(request_id))
 
     def _done(self, asked: Asked) -> Done:
         database = self._store.database

@@ -55,9 +55,9 @@ class Recorded(msgspec.Struct, frozen=True):
     is_new: bool
 
 
-def record(connection: Connection, feedback: Feedback, at: datetime) -> Recorded:
-    """Store the feedback once. Raises `Conflict` when its key came with other content before."""
-    prepared = _prepared(feedback)
+def record(connection: Connection, feedback: Feedback, at: datetime, name: str | None = None) -> Recorded:
+    """Store the feedback once; `name` is the customer's. Raises `Conflict` when its key came with other content."""
+    prepared = _prepared(feedback, () if name is None else (name,))
     row = {
         "conversation_id": prepared.conversation_id,
         "idempotency_key": prepared.key,
@@ -88,19 +88,19 @@ def read_outcomes(connection: Connection, conversation_id: str) -> list[Reported
     return [_reported(row) for row in rows]
 
 
-def _prepared(feedback: Feedback) -> Feedback:
+def _prepared(feedback: Feedback, names: tuple[str, ...]) -> Feedback:
     if feedback.agree is None and feedback.outcome is None:
         raise BadRecord(Problem("", "neither outcome nor agree", "what happened (outcome), or agree: true or false"))
     check_storable(feedback, "")
-    outcome = None if feedback.outcome is None else _masked(feedback.outcome)
+    outcome = None if feedback.outcome is None else _masked(feedback.outcome, names)
     masked = msgspec.structs.replace(feedback, outcome=outcome)
     return msgspec.structs.replace(masked, key=feedback.key or _content_key(masked))
 
 
-def _masked(outcome: Outcome) -> Outcome:
+def _masked(outcome: Outcome, names: tuple[str, ...]) -> Outcome:
     """Free text of people may name people."""
     texts = {field: value for field in outcome.__struct_fields__ if isinstance(value := getattr(outcome, field), str)}
-    return msgspec.structs.replace(outcome, **{field: redact_text(text) for field, text in texts.items()})
+    return msgspec.structs.replace(outcome, **{field: redact_text(text, names) for field, text in texts.items()})
 
 
 def _content_key(feedback: Feedback) -> str:

@@ -16,7 +16,7 @@ from handoff.errors import StoreUnavailable
 from handoff.store import conversations as rows
 from handoff.store.conversations import Header
 from handoff.store.database import Database
-from handoff.store.decisions import DecisionRecord, read_decisions
+from handoff.store.decisions import DecisionRecord, read_decisions, without_personal_ids
 from handoff.store.export import export_decisions
 from handoff.store.facts import UNKNOWN, Facts
 from handoff.store.incoming import Incoming
@@ -24,6 +24,7 @@ from handoff.store.log import MOST_QUEUED, DecisionLog, Stored
 from handoff.store.outcomes import Feedback, Recorded, Reported, read_outcomes, record
 from handoff.store.spill import Spill
 from handoff.transcript import Conversation, Message
+from handoff.transcript.redact import masked_id
 
 # How long a transaction may take before the store counts as unavailable.
 SECONDS = 2.0
@@ -85,7 +86,7 @@ class Store:
         """`spill` is a folder on this machine for decisions that escalate while the store is away."""
         self.database = Database(url, secret=secret, seconds=seconds, must_exist=must_exist)
         self.keep_raw_text, self.clock = keep_raw_text, clock
-        self._seconds = seconds
+        self._seconds, self._secret = seconds, secret
         self._log = DecisionLog(self.database, most_queued=most_queued, spill=None if spill is None else Spill(spill))
 
     def __enter__(self) -> Self:
@@ -100,6 +101,19 @@ class Store:
         self.database.close()
         return lost
 
+    def hide(self, identifier: str) -> str:
+        """An identifier as it is stored: itself, unless it holds personal data."""
+        return masked_id(identifier, self._secret)
+
+    def hidden(self, message: Message, facts: Facts) -> tuple[Message, Facts]:
+        """Both with the ids in them as they are stored."""
+        if message.message_id is not None:
+            message = msgspec.structs.replace(message, message_id=self.hide(message.message_id))
+        if facts.customer is not None and facts.customer.customer_id is not None:
+            customer = msgspec.structs.replace(facts.customer, customer_id=self.hide(facts.customer.customer_id))
+            facts = msgspec.structs.replace(facts, customer=customer)
+        return message, facts
+
     def append_message(
         self, conversation_id: str, message: Message, facts: Facts = UNKNOWN, *, key: str | None = None
     ) -> Appended:
@@ -108,11 +122,13 @@ class Store:
         `facts` fill in what is not known yet. Without an id the message gets the next free "m1", "m2" …. Raises
         `BadRecord` for what cannot be stored, `Conflict` when its id or key stands for another message.
         """
-        incoming = Incoming.of(conversation_id, message, facts, key)
+        message, facts = self.hidden(message, facts)
+        incoming = Incoming.of(self.hide(conversation_id), message, facts, None if key is None else self.hide(key))
         return self.database.write(lambda connection: self._append(connection, incoming))
 
     def conversation(self, conversation_id: str) -> Conversation | None:
         """The conversation so far, personal data masked; None when nothing is known of it."""
+        conversation_id = self.hide(conversation_id)
 
         def read(connection: Connection) -> Conversation | None:
             header = rows.read_header(connection, self.database.seal, conversation_id)
@@ -137,10 +153,10 @@ class Store:
         escalate could not be stored now: they stay in line and are tried again.
         """
         if not any(record.escalates for record in decisions):
-            self._log.put(decisions)
+            self.put(decisions)
             return
         try:
-            self._log.submit(decisions).result(timeout=2 * self._seconds + 1)
+            self.submit(decisions).result(timeout=2 * self._seconds + 1)
         except TimeoutError:
             raise StoreUnavailable("the decision log does not keep up; the decisions stay in line") from None
 
@@ -149,15 +165,15 @@ class Store:
 
         For asyncio: `await asyncio.wrap_future(store.submit(…))`. Fails and raises as `log` does.
         """
-        return self._log.submit(decisions)
+        return self._log.submit([without_personal_ids(record, self.hide) for record in decisions])
 
     def put(self, decisions: Sequence[DecisionRecord]) -> None:
         """Log decisions that nobody waits for. Raises `Overloaded`."""
-        self._log.put(decisions)
+        self._log.put([without_personal_ids(record, self.hide) for record in decisions])
 
     def keep(self, decisions: Sequence[DecisionRecord]) -> None:
         """Those that escalate are on this machine's disk when this returns, where there is a spill and it works."""
-        self._log.keep(decisions)
+        self._log.keep([without_personal_ids(record, self.hide) for record in decisions])
 
     def take_over(self) -> int:
         """Store also what killed processes have left on this machine's disk; how many decisions that were."""
@@ -175,7 +191,7 @@ class Store:
 
     def decisions(self, conversation_id: str) -> list[DecisionRecord]:
         """All stored decisions on a conversation, in the order in which they were stored."""
-        return self.database.read(lambda connection: read_decisions(connection, conversation_id))
+        return self.database.read(lambda connection: read_decisions(connection, self.hide(conversation_id)))
 
     def export_decisions(
         self,
@@ -189,11 +205,22 @@ class Store:
 
     def record_outcome(self, feedback: Feedback) -> Recorded:
         """Store what happened, or agree/disagree, once. Raises `Conflict` when its key came with something else."""
-        return self.database.write(lambda connection: record(connection, feedback, self.clock()))
+        hidden = msgspec.structs.replace(
+            feedback,
+            conversation_id=self.hide(feedback.conversation_id),
+            key=None if feedback.key is None else self.hide(feedback.key),
+            decision=None if feedback.decision is None else self.hide(feedback.decision),
+        )
+
+        def write(connection: Connection) -> Recorded:
+            header = rows.read_header(connection, self.database.seal, hidden.conversation_id)
+            return record(connection, hidden, self.clock(), header.name)
+
+        return self.database.write(write)
 
     def outcomes(self, conversation_id: str) -> list[Reported]:
         """All that was reported on a conversation, in the order in which it came."""
-        return self.database.read(lambda connection: read_outcomes(connection, conversation_id))
+        return self.database.read(lambda connection: read_outcomes(connection, self.hide(conversation_id)))
 
     def _append(self, connection: Connection, incoming: Incoming) -> Appended:
         seal, now, identity = self.database.seal, self.clock(), incoming.conversation_id

@@ -11,6 +11,7 @@ changes nothing. No pattern goes back over what it has read, so that a hostile t
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from threading import Lock
 
@@ -31,6 +32,11 @@ _SPELLED_EMAIL = re.compile(
     r"(?<![\w.+-])[\w.+-]{1,64}\s?[\[({]\s?at\s?[\])}]\s?[\w-]{1,63}(?:\s?(?:\.|[\[({]\s?dot\s?[\])}])\s?[\w-]{1,63}){1,5}",
     re.IGNORECASE,
 )
+# UUIDs and the like: nobody's, although some look like telephone numbers.
+_MADE_UP = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_TELLING = ("[email]", "[phone]", "[card]", "[iban]", "[ip]")
+_MOST_MASKED = 150
+_AS_LETTERS = str.maketrans("0123456789abcdef", "ghijkmnpqrabcdef")
 _NOT_PERSONAL = frozenset({"[name]", ""})
 
 # A conversation comes again with every message: what was masked before is looked up, by a digest of text and names,
@@ -78,6 +84,23 @@ def _masked(text: str, known: tuple[str, ...]) -> str:
     while masked != text:
         text, masked = masked, _once(masked, known)
     return masked
+
+
+@lru_cache(maxsize=16_384)
+def masked_id(identifier: str, secret: str | None = None) -> str:
+    """An identifier that holds personal data ("ana@example.com/3") as it may be stored: masked, and with a hash that
+    keeps it apart from others and the same every time. Any other identifier, and a long number, stays as it is.
+
+    With a `secret` nobody can find the address by trying; without one, whoever guesses it can tell.
+    """
+    if _MADE_UP.fullmatch(identifier):
+        return identifier
+    masked = redact_text(identifier)
+    if not any(kind in masked and kind not in identifier for kind in _TELLING):
+        return identifier
+    digest = blake2b(identifier.encode("utf-8", "replace"), digest_size=10, key=(secret or "").encode()[:64])
+    # In letters, for in digits somebody would find a telephone number.
+    return f"{masked[:_MOST_MASKED]}~{digest.hexdigest().translate(_AS_LETTERS)}"
 
 
 def _once(text: str, names: tuple[str, ...]) -> str:
