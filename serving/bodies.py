@@ -141,11 +141,16 @@ def _without_training(body: bytes, error: BadRecord) -> dict[str, Any]:
         value: dict[str, Any] = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise error from None
-    messages = [
-        {field: part for field, part in message.items() if field != "label"} if isinstance(message, dict) else message
-        for message in value["messages"]
-    ]
-    return {field: part for field, part in value.items() if field != "outcome"} | {"messages": messages}
+    plain = {field: part for field, part in value.items() if field != "outcome"}
+    if isinstance(messages := value.get("messages"), list):
+        plain["messages"] = [_without_label(message) for message in messages]
+    return plain
+
+
+def _without_label(message: Any) -> Any:
+    if not isinstance(message, dict):
+        return message
+    return {field: part for field, part in message.items() if field != "label"}
 
 
 def _check_length(conversation: Conversation, limits: Settings) -> None:

@@ -77,6 +77,14 @@ def test_what_is_not_for_training_is_still_refused_beside_it() -> None:
     assert refused.value.fault.detail[0].path == "messages[0].role"
 
 
+@pytest.mark.parametrize("messages", [None, 7, {}, [7]], ids=repr)
+def test_messages_that_are_none_are_refused_beside_it(messages: Any) -> None:
+    for sent in ({"conversation_id": "c", "outcome": 7, "messages": messages}, {"conversation_id": "c", "outcome": 7}):
+        with pytest.raises(Refused) as refused:
+            one_conversation(msgspec.json.encode(sent))
+        assert refused.value.fault.detail[0].path.startswith("messages")
+
+
 @pytest.mark.parametrize(
     "number", [b"1e400", b"-1e400", b"NaN", b"1" * 5_000], ids=["huge", "hugely negative", "NaN", "long"]
 )
