@@ -28,10 +28,11 @@ def test_it_holds_the_rows_and_labels_of_the_tables(tmp_path: Path) -> None:
         assert labelled[list(FEATURE_NAMES)].to_numpy() == pytest.approx(rows.X, nan_ok=True)
 
 
-def test_written_in_groups_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("processes", [1, 2], ids=["by one process", "by two processes"])
+def test_written_in_groups_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
     write_features(simulate(20, 8), tmp_path / "whole.parquet")
-    monkeypatch.setattr("handoff.training.feature_file.ROWS_IN_GROUP", 30)
-    write_features(simulate(20, 8), tmp_path / "groups.parquet")
+    monkeypatch.setattr("handoff.training.feature_file.MESSAGES_IN_GROUP", 30)
+    write_features(simulate(20, 8), tmp_path / "groups.parquet", processes)
     whole, groups = (parquet.read_table(tmp_path / name) for name in ("whole.parquet", "groups.parquet"))
     assert whole.equals(groups)
 

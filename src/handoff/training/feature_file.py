@@ -1,24 +1,36 @@
-"""Features and labels as a Parquet file, for exploring. Written group by group: memory does not grow with the data."""
+"""Features and labels as a Parquet file, for exploring. Written group by group: memory does not grow with the data.
+
+Conversations are independent, so that groups of them are worked on by several processes; the file is the same.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import chain, islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.features.follower import Moment, follow
 from handoff.training.labels import TARGETS, labelled
-from handoff.transcript import Conversation
+from handoff.transcript import Conversation, to_json
 from handoff.transcript.outcomes import before_the_end
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS_IN_GROUP = 20_000
+# A group keeps a process busy for about a second, and takes some 20 MB as columns.
+MESSAGES_IN_GROUP = 10_000
+# Groups under way for each process; more would only wait in memory.
+GROUPS_AHEAD = 2
 KEYS = ("conversation_id", "message_id", "customer_id", "index", "role", "sent_at", "episode")
 
 
@@ -31,8 +43,11 @@ class Written(msgspec.Struct, frozen=True):
     features_version: str
 
 
-def write_features(conversations: Iterable[Conversation], out: Path) -> Written:
-    """Write a row for every message that is read; `y_<target>` is null where it makes no row under a target."""
+def write_features(conversations: Iterable[Conversation], out: Path, processes: int | None = None) -> Written:
+    """Write a row for every message that is read; `y_<target>` is null where it makes no row under a target.
+
+    `processes` work on it, by default as many as there are cores for this one; one is enough for a single group.
+    """
     import pyarrow.parquet as parquet
 
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -40,8 +55,9 @@ def write_features(conversations: Iterable[Conversation], out: Path) -> Written:
     counts = [0, 0]
     try:
         with parquet.ParquetWriter(temporary, _schema()) as writer:
-            for rows in _groups(conversations, counts):
-                writer.write_table(_arrow(rows))
+            for table in _tables(_groups(conversations, counts), processes or len(os.sched_getaffinity(0))):
+                counts[1] += table.num_rows
+                writer.write_table(table)
         temporary.replace(out)
     finally:
         temporary.unlink(missing_ok=True)
@@ -50,41 +66,79 @@ def write_features(conversations: Iterable[Conversation], out: Path) -> Written:
 
 def feature_frame(conversations: Iterable[Conversation]) -> pd.DataFrame:
     """The same rows as a pandas DataFrame, for notebooks."""
-    import pandas as pd
-
-    rows = [row for conversation in conversations for row in feature_rows(conversation)]
-    return _arrow(rows).to_pandas() if rows else pd.DataFrame(columns=_schema().names)
+    return feature_table(conversations).to_pandas()
 
 
-def feature_rows(conversation: Conversation) -> Iterator[dict[str, Any]]:
-    """One record for every message of a conversation that is read."""
-    moments = list(follow(before_the_end(conversation)))
-    labels = {
-        target: {row.moment.index: row.y for row in labelled(conversation, moments, target)} for target in TARGETS
-    }
-    for moment in moments:
-        if moment.read:
-            targets = {f"y_{target}": labels[target].get(moment.index) for target in TARGETS}
-            yield _keys(conversation, moment) | targets | dict(zip(FEATURE_NAMES, map(_known, moment.row), strict=True))
+def feature_table(conversations: Iterable[Conversation]) -> Any:
+    """The same rows as an Arrow table."""
+    import pyarrow as pa
+
+    values, keys = array("d"), [list[Any]() for _ in KEYS]
+    labels: dict[str, list[int | None]] = {target: [] for target in TARGETS}
+    for conversation in conversations:
+        moments = list(follow(before_the_end(conversation)))
+        rows = [moment for moment in moments if moment.read]
+        for moment in rows:
+            values.extend(moment.row)
+            for column, key in zip(keys, _keys(conversation, moment), strict=True):
+                column.append(key)
+        for target, column in labels.items():
+            known = {row.moment.index: row.y for row in labelled(conversation, moments, target)}
+            column.extend(known.get(moment.index) for moment in rows)
+    schema = _schema()
+    matrix = np.frombuffer(values, dtype=np.float64).reshape(-1, len(FEATURE_NAMES))
+    plain = [*keys, *labels.values()]
+    columns = [pa.array(column, field.type) for column, field in zip(plain, schema, strict=False)]
+    features = [pa.array(column, mask=np.isnan(column)) for column in np.ascontiguousarray(matrix.T)]
+    return pa.Table.from_arrays([*columns, *features], schema=schema)
 
 
-def _groups(conversations: Iterable[Conversation], counts: list[int]) -> Iterator[list[dict[str, Any]]]:
-    rows: list[dict[str, Any]] = []
+def _tables(groups: Iterator[list[Conversation]], processes: int) -> Iterator[Any]:
+    """A table a group, in their order."""
+    first = list(islice(groups, 2))
+    if len(first) < 2 or processes == 1:
+        yield from map(feature_table, chain(first, groups))
+        return
+    # Started afresh: a fork would copy whatever threads this process has, half-way through what they do.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        yield from _in_order(pool.submit, chain(first, groups), processes * GROUPS_AHEAD)
+
+
+def _in_order(
+    submit: Callable[..., Future[Any]], groups: Iterable[list[Conversation]], most_ahead: int
+) -> Iterator[Any]:
+    waiting: deque[Future[Any]] = deque()
+    for group in groups:
+        # As JSON they cross over to the other process several times faster than as objects.
+        waiting.append(submit(_table_of_json, [to_json(conversation) for conversation in group]))
+        if len(waiting) > most_ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _table_of_json(group: list[bytes]) -> Any:
+    decode = msgspec.json.Decoder(Conversation).decode  # checked already where it was read
+    return feature_table(map(decode, group))
+
+
+def _groups(conversations: Iterable[Conversation], counts: list[int]) -> Iterator[list[Conversation]]:
+    group: list[Conversation] = []
+    messages = 0
     for conversation in conversations:
         counts[0] += 1
-        rows.extend(feature_rows(conversation))
-        if len(rows) >= ROWS_IN_GROUP:
-            counts[1] += len(rows)
-            yield rows
-            rows = []
-    if rows:
-        counts[1] += len(rows)
-        yield rows
+        group.append(conversation)
+        messages += len(conversation.messages)
+        if messages >= MESSAGES_IN_GROUP:
+            yield group
+            group, messages = [], 0
+    if group:
+        yield group
 
 
-def _keys(conversation: Conversation, moment: Moment) -> dict[str, Any]:
+def _keys(conversation: Conversation, moment: Moment) -> tuple[Any, ...]:
     message = moment.message
-    values = (
+    return (
         conversation.conversation_id,
         message.message_id,
         conversation.facts.customer_id,
@@ -93,17 +147,6 @@ def _keys(conversation: Conversation, moment: Moment) -> dict[str, Any]:
         message.sent_at,
         moment.episode,
     )
-    return dict(zip(KEYS, values, strict=True))
-
-
-def _known(value: float) -> float | None:
-    return None if value != value else value
-
-
-def _arrow(rows: list[dict[str, Any]]) -> Any:
-    import pyarrow as pa
-
-    return pa.Table.from_pylist(rows, schema=_schema())
 
 
 def _schema() -> Any:

@@ -1,0 +1,273 @@
+"""How fast the service is, beside an endpoint that does nothing and beside `mlflow models serve`, in one run.
+
+`python benchmarks/serving.py [--write] [--quick]`. Everything runs on this machine's loopback, with models trained
+here on simulated conversations. Contenders take turns within each round, so that a noisy machine is noisy for all;
+printed are medians over the rounds, and ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.chats import Chats
+from benchmarks.contenders import Server, handoff, mlflow, nothing, serving
+from benchmarks.load import Seen
+from benchmarks.models import LIGHTGBM, train_beside
+from benchmarks.report import machine, table, write
+from handoff.models import read_manifest
+from handoff.models.encoder import DEFAULT_KIND, KINDS
+from handoff.transcript import Conversation, Message
+
+CONCURRENCIES = (1, 8, 32)
+SECONDS = 3.0  # the longest that one run of one contender at one concurrency may take
+PREDICT = "/predict?explain=always"
+LIVE, LONG = 300, 8  # conversations by message: of a few messages, of five hundred
+BATCH = 1_000
+
+Lines = list[bytes]
+
+
+@dataclass
+class Contender:
+    """Something that answers, what it is asked in a run of so many requests, and what was seen by concurrency."""
+
+    name: str
+    server: Server
+    lines: Callable[[int], Lines]
+    requests: tuple[int, int, int] = (300, 900, 1_200)
+    seen: dict[int, list[Seen]] = field(default_factory=lambda: {c: [] for c in CONCURRENCIES})
+
+    def measure(self) -> None:
+        """One round."""
+        for concurrency, count in zip(CONCURRENCIES, self.requests, strict=True):
+            self.seen[concurrency].append(sent(self.server, concurrency, self.lines(count)))
+
+    def per_second(self, concurrency: int) -> float:
+        return statistics.median(len(s.milliseconds) / s.seconds for s in self.seen[concurrency])
+
+    def percentile(self, concurrency: int, share: float) -> float:
+        """Of the latencies, in milliseconds, median over the rounds."""
+        return statistics.median(percentile(s.milliseconds, share) for s in self.seen[concurrency])
+
+    def escalating(self) -> float:
+        """Share of the answers that escalate, and were on disk before they were given."""
+        every = [s for seen in self.seen.values() for s in seen]
+        return sum(s.escalating for s in every) / sum(len(s.milliseconds) for s in every)
+
+
+def percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def sent(server: Server, concurrency: int, lines: Lines, seconds: float = SECONDS) -> Seen:
+    """What the load generator saw. Raises RuntimeError for an answer other than 200."""
+    command = [sys.executable, "-m", "benchmarks.load", str(server.port), str(concurrency), str(seconds)]
+    done = subprocess.run(command, input=b"\n".join(lines), stdout=subprocess.PIPE, check=True)
+    seen = msgspec.json.decode(done.stdout, type=Seen)
+    if set(seen.statuses) != {"200"}:
+        raise RuntimeError(f"port {server.port} answered {seen.statuses}; expected 200 alone")
+    return seen
+
+
+def to(path: str, bodies: list[bytes]) -> Lines:
+    return [path.encode() + b"\t" + body for body in bodies]
+
+
+def whole(chats: Chats, messages: int, *, all_new: bool = False) -> Callable[[int], Lines]:
+    """Whole conversations of so many messages."""
+    return lambda count: to(PREDICT, chats.bodies(count, messages, all_new=all_new))
+
+
+def asking(chats: Chats) -> Callable[[int], Lines]:
+    """Conversations whose customer asks for a human, so that every answer escalates."""
+
+    def lines(count: int) -> Lines:
+        made = islice(chats.conversations(10), count)
+        return to(PREDICT, [msgspec.json.encode(_with_request(each)) for each in made])
+
+    return lines
+
+
+def _with_request(conversation: Conversation) -> Conversation:
+    *before, newest = conversation.messages
+    newest = msgspec.structs.replace(newest, text=f"{newest.text}. I want to talk to a human.")
+    return msgspec.structs.replace(conversation, messages=(*before, newest))
+
+
+class Live:
+    """Conversations that grow by message: each call of `lines` is the next message of as many of them."""
+
+    def __init__(self, chats: Chats, count: int, length: int) -> None:
+        made = islice(chats.conversations(length, all_new=True), count)
+        self._left: list[Iterator[bytes]] = [_by_message(each) for each in made]
+        self._turn = 0
+
+    def lines(self, count: int) -> Lines:
+        turns = range(self._turn, self._turn + count)
+        self._turn += count
+        return [next(self._left[turn % len(self._left)]) for turn in turns]
+
+
+def _by_message(conversation: Conversation) -> Iterator[bytes]:
+    path = f"/conversations/{conversation.conversation_id}/messages?explain=always".encode()
+    for message in conversation.messages:
+        yield path + b"\t" + msgspec.json.encode(_alone(message))
+
+
+def _alone(message: Message) -> Message:
+    return msgspec.structs.replace(message, label=None)
+
+
+def tree_rows(models: Path) -> Callable[[int], Lines]:
+    """Rows for MLflow's scoring server."""
+    names = read_manifest(models / "escalation" / "1").features
+    row = {"dataframe_split": {"columns": names, "data": [[0.5] * len(names)]}}
+    return lambda count: to("/invocations", [msgspec.json.encode(row)] * count)
+
+
+@dataclass
+class Extra:
+    """What is measured beside the contenders."""
+
+    start_seconds: float
+    mebibytes: float
+    message_5: float
+    message_500: float
+    batch_per_second: float
+
+
+def run(folder: Path, rounds: int) -> tuple[list[Contender], Extra]:
+    """Measure all contenders; the service is the same process for all of its rows."""
+    chats, models = Chats(), folder / "models"
+    train_beside(models, DEFAULT_KIND)
+    with ExitStack() as stack:
+        ours = stack.enter_context(serving(handoff(models, folder), "/readyz", folder))
+        answer = folder / "answer.json"
+        answer.write_bytes(_answer(ours, chats))
+        idle = stack.enter_context(serving(nothing(), "/readyz", folder, ANSWER=str(answer)))
+        trees = stack.enter_context(serving(mlflow(models / LIGHTGBM), "/ping", folder))
+        live = Live(chats, LIVE, 40)
+        sent(ours, 4, live.lines(4 * LIVE), 60)
+        contenders = [
+            Contender("nothing, 10 messages sent", idle, whole(chats, 10)),
+            Contender("mlflow models serve, one row", trees, tree_rows(models), (60, 100, 100)),
+            Contender("full answer, 10 messages", ours, whole(chats, 10)),
+            Contender("full answer, 40 messages", ours, whole(chats, 40)),
+            Contender("full answer, 200 messages", ours, whole(chats, 200), (100, 200, 200)),
+            Contender("by message, 5 to 15 before", ours, live.lines, (LIVE, LIVE, LIVE)),
+            Contender("10 messages, every text new", ours, whole(chats, 10, all_new=True)),
+            Contender("10 messages, all escalate", ours, asking(chats)),
+        ]
+        for contender in contenders:  # once unmeasured: code and caches are warm in all of them
+            sent(contender.server, 8, contender.lines(LIVE), 2)
+        for _ in range(rounds):
+            for contender in contenders:
+                contender.measure()
+        return contenders, _extra(ours, chats, rounds)
+
+
+def _answer(ours: Server, chats: Chats) -> bytes:
+    """An answer of the usual size, for the endpoint that does nothing."""
+    import urllib.request
+
+    request = urllib.request.Request(f"http://127.0.0.1:{ours.port}{PREDICT}", chats.bodies(1, 10)[0])
+    request.add_header("content-type", "application/json")
+    with urllib.request.urlopen(request) as answer:
+        return bytes(answer.read())
+
+
+def _extra(ours: Server, chats: Chats, rounds: int) -> Extra:
+    short, long = Live(chats, 2 * 100 * rounds, 12), Live(chats, LONG, 499 + 30 * rounds)
+    sent(ours, 4, short.lines(4 * 2 * 100 * rounds), 120)
+    sent(ours, 4, long.lines(499 * LONG), 240)
+    fifth, five_hundredth, batch = [], [], []
+    for _ in range(rounds):
+        fifth.append(statistics.median(sent(ours, 1, short.lines(200)).milliseconds))
+        five_hundredth.append(statistics.median(sent(ours, 1, long.lines(200)).milliseconds))
+        body = b"[" + b",".join(chats.bodies(BATCH, 10)) + b"]"
+        batch.append(BATCH / sent(ours, 1, to("/predict_batch?explain=always", [body]), 60).seconds)
+    middle = statistics.median
+    return Extra(ours.start_seconds, ours.worker_mebibytes(), middle(fifth), middle(five_hundredth), middle(batch))
+
+
+def rows(contenders: list[Contender]) -> str:
+    """The table of all contenders."""
+    idle = contenders[0]
+    heads = ["contender", "p50 ms, 1", "× nothing", "a second, 1 / 8 / 32", "× nothing, 8 / 32", "p50 ms, 32",
+             "p99 ÷ p50, 32", "escalate"]  # fmt: skip
+    found = []
+    for each in contenders:
+        shares = [each.per_second(c) / idle.per_second(c) for c in CONCURRENCIES[1:]]
+        middle = each.percentile(32, 0.5)
+        found.append([
+            each.name, f"{each.percentile(1, 0.5):.2f}", f"{each.percentile(1, 0.5) / idle.percentile(1, 0.5):.2f}",
+            " / ".join(f"{each.per_second(c):,.0f}" for c in CONCURRENCIES), " / ".join(f"{s:.2f}" for s in shares),
+            f"{middle:.1f}", f"{each.percentile(32, 0.99) / middle:.1f}", f"{each.escalating():.0%}",
+        ])  # fmt: skip
+    return table(heads, found)
+
+
+def aims(contenders: list[Contender], extra: Extra) -> str:
+    """What was aimed at, and what was found."""
+    idle, trees, full = contenders[0], contenders[1], contenders[2]
+    beside = [full.per_second(c) / idle.per_second(c) for c in CONCURRENCIES[1:]]
+    over = min(full.per_second(c) / trees.per_second(c) for c in CONCURRENCIES)
+    slow = full.percentile(32, 0.99) / full.percentile(32, 0.5)
+    one = full.per_second(1)
+    found = [
+        ("median latency at 1, × nothing", "at most 2", f"{full.percentile(1, 0.5) / idle.percentile(1, 0.5):.2f}"),
+        ("throughput at 8 and 32, × nothing", "at least 0.5", f"{beside[0]:.2f}, {beside[1]:.2f}"),
+        ("throughput × mlflow models serve, least", "at least 10", f"{over:.1f}"),
+        ("p99 ÷ p50 at 32", "at most 3", f"{slow:.1f}"),
+        ("message 500 ÷ message 5", "at most 1.2", f"{extra.message_500 / extra.message_5:.2f}"),
+        ("/predict_batch × one by one", "at least 5", f"{extra.batch_per_second / one:.1f}"),
+        ("start to ready, s", "under 5", f"{extra.start_seconds:.1f}"),
+        ("memory of the worker, MiB", "under 500", f"{extra.mebibytes:.0f}"),
+    ]
+    return table(["what", "aim", "found"], found)
+
+
+def other_encoders(folder: Path) -> str:
+    """The same request under each encoder: medians in milliseconds, the newest text new, one caller."""
+    found = []
+    for kind in KINDS:
+        models = folder / f"models-{kind}"
+        train_beside(models, kind)
+        with serving(handoff(models, folder), "/readyz", folder) as ours:
+            ask = whole(Chats(seed=8), 10)
+            sent(ours, 1, ask(100))
+            latency = statistics.median(sent(ours, 1, ask(200)).milliseconds)
+            found.append([kind, f"{latency:.2f}", f"{ours.start_seconds:.1f}", f"{ours.worker_mebibytes():.0f}"])
+    return table(["encoder", "p50 ms, 1", "start s", "worker MiB"], found)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--write", action="store_true", help="write the tables into docs/performance.md")
+    options.add_argument("--rounds", type=int, default=3, help="rounds over all contenders")
+    options.add_argument("--encoders", action="store_true", help="also train and measure with each encoder")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="handoff-benchmark-") as name:
+        contenders, extra = run(Path(name), chosen.rounds)
+        parts = [f"On {machine()}.", rows(contenders), aims(contenders, extra)]
+        if chosen.encoders:
+            parts.append(other_encoders(Path(name)))
+    text = "\n\n".join(parts)
+    print(text)
+    if chosen.write:
+        write("serving", text)
+
+
+if __name__ == "__main__":
+    main()
