@@ -28,7 +28,7 @@ class Chats:
         self._words = sorted({word for text in texts for word in text.split() if word.isalpha()})
 
     def conversations(self, messages: int, *, all_new: bool = False) -> Iterator[Conversation]:
-        """Conversations of so many messages without end, the customer's last; with `all_new` no text was seen before."""
+        """Conversations of so many messages, without end, the customer's last; `all_new`: no text was seen before."""
         while True:
             yield self._conversation(messages, all_new)
 

@@ -114,7 +114,7 @@ def _family(pid: int) -> list[psutil.Process]:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     family = _family(process.pid)
     process.send_signal(signal.SIGTERM)
-    gone, alive = psutil.wait_procs(family, timeout=15)
+    _, alive = psutil.wait_procs(family, timeout=15)
     for each in alive:
         each.kill()
     process.wait()

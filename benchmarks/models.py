@@ -13,7 +13,7 @@ from pathlib import Path
 
 from handoff.models.encoder import Kind, check_kind
 
-CONVERSATIONS, SEED = 2_000, 11
+CONVERSATIONS, SEED = 600, 11
 LIGHTGBM = "lightgbm"
 
 

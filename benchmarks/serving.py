@@ -1,6 +1,6 @@
 """How fast the service is, beside an endpoint that does nothing and beside `mlflow models serve`, in one run.
 
-`python benchmarks/serving.py [--write] [--quick]`. Everything runs on this machine's loopback, with models trained
+`python -m benchmarks.serving [--write] [--rounds N] [--encoders]`. Everything runs on the loopback, with models trained
 here on simulated conversations. Contenders take turns within each round, so that a noisy machine is noisy for all;
 printed are medians over the rounds, and ratios.
 """
@@ -147,10 +147,9 @@ class Extra:
     batch_per_second: float
 
 
-def run(folder: Path, rounds: int) -> tuple[list[Contender], Extra]:
+def run(folder: Path, models: Path, rounds: int) -> tuple[list[Contender], Extra]:
     """Measure all contenders; the service is the same process for all of its rows."""
-    chats, models = Chats(), folder / "models"
-    train_beside(models, DEFAULT_KIND)
+    chats = Chats()
     with ExitStack() as stack:
         ours = stack.enter_context(serving(handoff(models, folder), "/readyz", folder))
         answer = folder / "answer.json"
@@ -256,10 +255,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--write", action="store_true", help="write the tables into docs/performance.md")
     options.add_argument("--rounds", type=int, default=3, help="rounds over all contenders")
+    options.add_argument("--models", type=Path, help="models that `benchmarks.models` made, instead of training")
     options.add_argument("--encoders", action="store_true", help="also train and measure with each encoder")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="handoff-benchmark-") as name:
-        contenders, extra = run(Path(name), chosen.rounds)
+        models = chosen.models.absolute() if chosen.models else Path(name) / "models"
+        if not chosen.models:
+            train_beside(models, DEFAULT_KIND)
+        contenders, extra = run(Path(name), models, chosen.rounds)
         parts = [f"On {machine()}.", rows(contenders), aims(contenders, extra)]
         if chosen.encoders:
             parts.append(other_encoders(Path(name)))
