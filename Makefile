@@ -11,6 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .PHONY: help install demo test test-faults lint sample docs clean benchmark-quality test-fuzz
+.PHONY: benchmark-serving benchmark-features
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 22
@@ -61,6 +62,12 @@ sample: install  ## simulate data/sample again
 
 docs: install  ## write the tables in README.md and docs/ again from the code
 	$(BIN)/handoff tables README.md docs/*.md
+
+benchmark-serving: install  ## how fast it answers, beside doing nothing and beside MLflow: docs/performance.md
+	$(BIN)/python -m benchmarks.serving --encoders $(WRITE)
+
+benchmark-features: install  ## how fast features are built in bulk: docs/performance.md
+	$(BIN)/python -m benchmarks.features $(WRITE)
 
 benchmark-quality: install  ## fit and score on public sets, from HANDOFF_BENCHMARK_DATA (../shared/data): benchmarks/quality.md
 	$(BIN)/handoff evaluate --suite public

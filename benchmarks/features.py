@@ -1,14 +1,13 @@
 """How fast features are built in bulk: `python -m benchmarks.features [--write] [--messages N]`.
 
-Messages a second from native JSON Lines and Parquet to a table of features, beside reading alone as the floor, the
-same features by pandas' groupby-apply as a data scientist might write them first, and ConvoKit where it is installed.
-At least 90 % of the texts are distinct; the conversations are simulated.
+Messages a second from native JSON Lines and Parquet to a table of features, beside reading alone as the floor, and
+a dozen of the features by pandas' groupby-apply as a data scientist might write them first. At least 90 % of the
+texts are distinct; the conversations are simulated.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import resource
 import subprocess
@@ -124,22 +123,6 @@ def naive_pandas(folder: Path, messages: int) -> None:
     frame.groupby("conversation", sort=False)[list(frame.columns[1:])].apply(running)
 
 
-def convokit(folder: Path, messages: int) -> None:
-    """ConvoKit's pass over utterances: politeness by its word lists, which needs no parser."""
-    from convokit import Corpus, Speaker, Utterance
-    from convokit.text_processing import TextProcessor
-
-    chats = _first(read_conversations(folder / "chats.jsonl"), messages)
-    people = {role: Speaker(id=role) for role in ("customer", "assistant")}
-    said = [
-        Utterance(id=f"{c.conversation_id}/{m.message_id}", speaker=people[m.role], text=m.text,
-                  conversation_id=c.conversation_id)
-        for c in chats for m in c.messages
-    ]  # fmt: skip
-    corpus = Corpus(utterances=said)
-    TextProcessor(proc_fn=lambda text: len(text.split()), output_field="words").transform(corpus)
-
-
 WAYS: dict[str, tuple[Callable[[Path, int], Any], int | None]] = {
     "JSON decoded, nothing else (floor)": (read_jsonl, None),
     "JSON Lines read and checked": (read_and_check, None),
@@ -149,7 +132,6 @@ WAYS: dict[str, tuple[Callable[[Path, int], Any], int | None]] = {
     "features, every text read before, one process": (readings_known, None),
     "features and vectors, one process": (with_encoder, None),
     "12 features by pandas groupby-apply, one process": (naive_pandas, SLOW),
-    "ConvoKit: words of each utterance, one process": (convokit, SLOW),
 }
 
 
@@ -189,8 +171,6 @@ def report(folder: Path, messages: int) -> str:
     distinct = make(folder, messages)
     rows, floor = [], None
     for name, (_, most) in WAYS.items():
-        if name.startswith("ConvoKit") and importlib.util.find_spec("convokit") is None:
-            continue
         done = alone(name, folder, min(messages, most or messages))
         speed = done.messages / done.seconds
         floor = floor or speed
