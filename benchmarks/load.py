@@ -18,7 +18,8 @@ HEAD = b"POST %b HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r
 
 
 class Seen(msgspec.Struct):
-    """What a load run saw: the latency of each answered request in milliseconds, and how often each status came."""
+    """What a load run saw: the latency of each request that got its answer (200) in milliseconds, how often each status
+    came, and how many answers escalate."""
 
     milliseconds: list[float]
     seconds: float
@@ -40,8 +41,10 @@ async def run(port: int, concurrency: int, seconds: float, requests: Iterator[by
                 break
             writer.write(request)
             status, body = await _answer(reader)
-            found.append(1_000 * (time.perf_counter() - before))
             statuses[status] += 1
+            if status != "200":
+                continue
+            found.append(1_000 * (time.perf_counter() - before))
             escalating += b'"action":"escalate_now"' in body or b'"action":"proactive_escalation"' in body
         writer.close()
         await writer.wait_closed()

@@ -84,6 +84,8 @@ def _described(text: str, emojis: dict[str, str]) -> str:
 
 def _stripped(token: str) -> str:
     """A token without the punctuation around it; what is left of an emoticon is kept as it was."""
+    if token.isalnum():  # as most are: nothing to strip
+        return token
     stripped = token.strip(string.punctuation)
     return token if len(stripped) <= 2 else stripped
 
