@@ -34,6 +34,16 @@ def fitted(leaves: int, rounds: int = 40, categories: tuple[int, ...] = (), **pa
 
 
 @pytest.mark.parametrize("leaves", [2, 7, MOST_SPLITS + 1], ids="trees of {} leaves".format)
+def test_scores_are_those_of_lightgbm_to_the_last_bit(leaves: int) -> None:
+    booster = fitted(leaves)
+    trees = small_trees(booster)
+    assert trees is not None
+    rows = data(seed=6)[0][:200]
+    rows[0], rows[1, 0] = np.nan, np.nan
+    assert trees.log_odds(rows).tolist() == booster.predict(rows, raw_score=True, num_threads=1).tolist()
+
+
+@pytest.mark.parametrize("leaves", [2, 7, MOST_SPLITS + 1], ids="trees of {} leaves".format)
 def test_contributions_are_those_of_lightgbm(leaves: int) -> None:
     booster = fitted(leaves)
     trees = small_trees(booster)

@@ -6,6 +6,7 @@ temperature, more are an isotonic fit. Outside its corners it goes on with the s
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
@@ -18,7 +19,7 @@ from handoff.errors import BadModel
 Floats = NDArray[np.float64]
 
 
-class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """Corners (`raw`, `calibrated`) of a rising function on log-odds. Never changes the order of two scores."""
 
     method: Literal["none", "sigmoid", "isotonic", "temperature"]
@@ -37,9 +38,13 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise BadModel("calibration: falls or stands still in `raw`; expected a rising function")
         return self
 
+    @cached_property
+    def _corners(self) -> tuple[Floats, Floats]:
+        return np.asarray(self.raw), np.asarray(self.calibrated)
+
     def log_odds(self, raw: Floats) -> Floats:
         """Calibrated log-odds, array of the shape of `raw`."""
-        x, y = np.asarray(self.raw), np.asarray(self.calibrated)
+        x, y = self._corners
         inside = np.interp(raw, x, y)
         below = y[0] + (raw - x[0]) * (y[1] - y[0]) / (x[1] - x[0])
         above = y[-1] + (raw - x[-1]) * (y[-1] - y[-2]) / (x[-1] - x[-2])

@@ -19,6 +19,9 @@ from handoff.models.trees import small_trees
 from handoff.transcript import Message
 
 Floats = NDArray[np.float64]
+
+# So many rows are scored from tables; more by LightGBM, to the same bit.
+FEW_ROWS = 16
 Recent = tuple[Message, ...]
 
 
@@ -61,7 +64,10 @@ class EscalationModel:
         """The same from a table: full rows, array of shape (n_rows, n_features), and each row's recent messages."""
         if not len(rows):
             return np.empty(0)
-        return self._predict(self._inputs(rows, recent), raw_score=True).reshape(-1)
+        inputs = self._inputs(rows, recent)
+        if self._small_trees is not None and len(inputs) <= FEW_ROWS:
+            return self._small_trees.log_odds(inputs)
+        return self._predict(inputs, raw_score=True).reshape(-1)
 
     def probabilities(self, moments: Sequence[Moment]) -> Floats:
         """Calibrated probabilities: array of shape (n_moments,)."""

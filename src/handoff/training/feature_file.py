@@ -20,7 +20,7 @@ import numpy as np
 
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.features.follower import Moment, follow
-from handoff.training.labels import TARGETS, labelled
+from handoff.training.labels import TARGETS, EscalationTarget, labelled
 from handoff.transcript import Conversation, to_json
 from handoff.transcript.outcomes import before_the_end
 
@@ -66,7 +66,8 @@ def write_features(conversations: Iterable[Conversation], out: Path, processes: 
 
 def feature_frame(conversations: Iterable[Conversation]) -> pd.DataFrame:
     """The same rows as a pandas DataFrame, for notebooks."""
-    return feature_table(conversations).to_pandas()
+    frame: pd.DataFrame = feature_table(conversations).to_pandas()
+    return frame
 
 
 def feature_table(conversations: Iterable[Conversation]) -> Any:
@@ -74,7 +75,7 @@ def feature_table(conversations: Iterable[Conversation]) -> Any:
     import pyarrow as pa
 
     values, keys = array("d"), [list[Any]() for _ in KEYS]
-    labels: dict[str, list[int | None]] = {target: [] for target in TARGETS}
+    labels: dict[EscalationTarget, list[int | None]] = {target: [] for target in TARGETS}
     for conversation in conversations:
         moments = list(follow(before_the_end(conversation)))
         rows = [moment for moment in moments if moment.read]
@@ -82,9 +83,9 @@ def feature_table(conversations: Iterable[Conversation]) -> Any:
             values.extend(moment.row)
             for column, key in zip(keys, _keys(conversation, moment), strict=True):
                 column.append(key)
-        for target, column in labels.items():
+        for target, marks in labels.items():
             known = {row.moment.index: row.y for row in labelled(conversation, moments, target)}
-            column.extend(known.get(moment.index) for moment in rows)
+            marks.extend(known.get(moment.index) for moment in rows)
     schema = _schema()
     matrix = np.frombuffer(values, dtype=np.float64).reshape(-1, len(FEATURE_NAMES))
     plain = [*keys, *labels.values()]
