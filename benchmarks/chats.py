@@ -9,12 +9,15 @@ from random import Random
 
 import msgspec
 
+from handoff.decision import Judge
 from handoff.simulate import simulate
 from handoff.transcript import Conversation, Message, to_json
 
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 # A message is as long as the simulated ones are on average (95 characters), whoever writes it.
 WORDS_APPENDED = 6
+# Replies of many chats in one: less sure ones among them would make confidence fall in nearly every chat.
+SURE = 0.8
 
 
 class Chats:
@@ -22,8 +25,15 @@ class Chats:
 
     def __init__(self, seed: int = 7, simulated: int = 300) -> None:
         self._rng, self._made = Random(seed), 0
-        sources = [_Source(conversation) for conversation in simulate(simulated, seed)]
-        self._sources = cycle([source for source in sources if source.customer and source.assistant])
+        # Those on which no rule fires, as on most: an answer that escalates also waits for the disk.
+        judge = Judge.by_rules()
+        calm = [c for c in simulate(simulated, seed) if judge.answer(c).recommendation.action == "none"]
+        sources = [_Source(conversation) for conversation in calm]
+        self._bare = cycle([source.bare for source in sources])
+        self._said = {
+            "customer": [message for source in sources for message in source.customer],
+            "assistant": [message for source in sources for message in source.assistant],
+        }
         texts = [m.text for source in sources for m in source.customer]
         self._words = sorted({word for text in texts for word in text.split() if word.isalpha()})
 
@@ -37,15 +47,15 @@ class Chats:
         return [to_json(made) for made in islice(self.conversations(messages, all_new=all_new), count)]
 
     def _conversation(self, length: int, all_new: bool) -> Conversation:
-        source, self._made = next(self._sources), self._made + 1
+        self._made += 1
+        # Nobody says the same twice, unless the conversation is longer than all that there is to say.
+        said = {role: cycle(self._rng.sample(pool, len(pool))) for role, pool in self._said.items()}
         messages = []
         for index in range(length):
-            by_customer = (length - index) % 2 == 1
-            side = source.customer if by_customer else source.assistant
-            message = side[index // 2 % len(side)]
+            role = "customer" if (length - index) % 2 == 1 else "assistant"
             is_new = all_new or index == length - 1
-            messages.append(self._message(message, index, is_new))
-        return msgspec.structs.replace(source.bare, conversation_id=f"b-{self._made}", messages=tuple(messages))
+            messages.append(self._message(next(said[role]), index, is_new))
+        return msgspec.structs.replace(next(self._bare), conversation_id=f"b-{self._made}", messages=tuple(messages))
 
     def _message(self, message: Message, index: int, is_new: bool) -> Message:
         text = f"{message.text} {self._new_words()}" if is_new else message.text
@@ -67,4 +77,4 @@ class _Source:
         said = [m for m in conversation.messages if m.event is None and m.text]
         plain = [msgspec.structs.replace(m, satisfaction=None, label=None) for m in said]
         self.customer = [m for m in plain if m.role == "customer"]
-        self.assistant = [m for m in plain if m.role == "assistant"]
+        self.assistant = [m for m in plain if m.role == "assistant" and (m.confidence or 1.0) >= SURE]
