@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from handoff.errors import BadInput, nearest
-from handoff.quality import betold, dbdc3, encoders, hint3, intents
+from handoff.quality import betold, dbdc3, encoders, hint3, intents, triggers
 from handoff.quality.row import Row
 from handoff.quality.settings import QualitySettings
 
@@ -31,6 +31,7 @@ SETS: dict[str, Part] = {
     "hint3": Part(("hint3",), hint3.rows),
     "banking77": Part(("banking77",), intents.banking77_rows),
     "clinc150": Part(("clinc150",), intents.clinc150_rows),
+    "triggers": Part(("hint3", "banking77", "clinc150"), triggers.rows),
 }
 # Further tables, each asked for by name, never part of the headline run.
 STUDIES: dict[str, Part] = {
