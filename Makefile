@@ -10,8 +10,7 @@ export BENTOML_DO_NOT_TRACK := True
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: help install demo test test-faults lint sample docs clean benchmark-quality test-fuzz
-.PHONY: benchmark-serving benchmark-features
+.PHONY: help install demo test test-faults lint sample docs clean benchmark-quality test-fuzz .PHONY: benchmark-serving benchmark-features audit
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 22
@@ -51,6 +50,9 @@ test-faults: install postgres  ## break everything the service stands on, under 
 
 test-fuzz: install  ## twenty thousand hostile requests to a real worker, then Schemathesis; a few minutes
 	$(BIN)/python -m tests.safety.fuzz --requests 20000
+
+audit: install  ## the locked dependencies, their licences, and known holes where pip-audit can be asked
+	$(BIN)/python -m tests.safety.audit
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,0 +1,86 @@
+"""Callers who are slow, or too many: the connection ends, and the others do not notice."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.safety.raw import exchange
+from tests.serving.conversations import CALM
+from tests.serving.running import Running, running
+
+POST = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{"
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service that waits for nobody longer than a second."""
+    folder = tmp_path_factory.mktemp("short")
+    limits = {"HEAD_SECONDS": "1", "BODY_SECONDS": "1", "MAX_CONNECTIONS": "20", "MAX_HEADER_BYTES": "4000", "KEEP_ALIVE_SECONDS": "1"}  # fmt: skip
+    with running(folder / "models", cwd=folder, **{f"HANDOFF_{name}": value for name, value in limits.items()}) as it:
+        yield it
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"", b"408"), (b"GET / HT", b"408"), (b"GET / HTTP/1.1\r\nhost: localhost\r\n", b"408"), (POST, b"408"),
+        (b"GET / HTTP/1.1\r\nhost: localhost\r\na: " + b"b" * 5_000, b"431"),
+        (b"GET / HTTP/1.1\r\nhost: localhost\r\na: " + b"b" * 5_000 + b"\r\n\r\n", b"431"),
+    ],
+    ids=["nothing comes", "half a line", "half a head", "half a body", "half a large head", "a large head"],
+)  # fmt: skip
+def test_what_does_not_come_is_not_waited_for(short: Running, sent: bytes, status: bytes) -> None:
+    assert exchange(short.port, sent, leave=False).startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_trickle_is_no_way_to_hold_a_connection(short: Running) -> None:
+    with socket.create_connection(("127.0.0.1", short.port), timeout=30) as caller:
+        caller.sendall(POST)
+        with pytest.raises(ConnectionError):
+            for _ in range(60):
+                time.sleep(0.2)
+                caller.sendall(b" ")
+    assert short.post("/predict", CALM).status_code == 200
+
+
+def test_a_connection_too_many_is_turned_away_and_room_comes_back(short: Running) -> None:
+    held = [socket.create_connection(("127.0.0.1", short.port), timeout=10) for _ in range(40)]
+    answers = [caller.recv(40) for caller in held]
+    for caller in held:
+        caller.close()
+    assert {answer[9:12] for answer in answers} == {b"503", b"408"}
+    assert short.get("/livez").status_code == 200
+
+
+def test_an_unused_connection_is_closed(short: Running) -> None:
+    answered = exchange(short.port, b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n", leave=False)
+    assert answered.startswith(b"HTTP/1.1 200")
+
+
+HEADERS = (
+    "content-security-policy",
+    "x-content-type-options",
+    "x-frame-options",
+    "referrer-policy",
+    "cache-control",
+    "x-request-id",
+)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/rules", "/status", "/metrics", "/livez", "/nothing", "/predict"])
+def test_every_answer_carries_what_keeps_browsers_from_harm(short: Running, path: str) -> None:
+    reply = short.get(path)
+    assert [name for name in HEADERS if name not in reply.headers] == []
+    policy = reply.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "script-src 'unsafe" not in policy
+    assert "access-control-allow-origin" not in reply.headers
+
+
+def test_the_page_has_no_script_in_it(short: Running) -> None:
+    page = short.get("/docs").text
+    assert page.count("<script") == page.count("<script src=")
+    assert "script-src 'self';" in short.get("/docs").headers["content-security-policy"]
