@@ -10,7 +10,8 @@ export BENTOML_DO_NOT_TRACK := True
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: help install demo test test-faults lint sample docs clean benchmark-quality test-fuzz .PHONY: benchmark-serving benchmark-features audit
+.PHONY: help install demo test test-faults lint sample docs clean benchmark-quality test-fuzz audit
+.PHONY: benchmark-serving benchmark-features
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 22
