@@ -29,6 +29,8 @@ from serving.http import Refused
 MOST_BATCH_WAIT_SECONDS = 10.0
 # A lane is never closed to so many, however slow the last ones were: else one slow answer could close it for good.
 ALWAYS_LET_IN = 8
+# So many have their turns on the event loop before it looks at its sockets again, at most.
+MOST_AT_ONCE = 16
 # What one more finished request counts for in the pace: the last twenty or so make it up.
 _WEIGHT = 0.1
 
@@ -92,40 +94,60 @@ class Lane:
 
 
 class LoopLane(Lane):
-    """The lane of work that is done on the event loop itself, one request at a time and the oldest first.
+    """The lane of work that is done on the event loop itself, the oldest first.
 
-    Between two of them the loop looks at its sockets once. Without that, a hundred requests that arrive together would
-    all start before the first newcomer could be counted, let alone refused, and nobody could ask for /livez meanwhile.
+    Between turns the loop looks at its sockets. Without that, a hundred requests that arrive together would all start
+    before the first newcomer could be counted, let alone refused, and nobody could ask for /livez meanwhile. As many
+    have their turns at once as take about as long as the loop was busy with others, so that a flood of requests to
+    refuse leaves half of the time to those who were let in.
     """
 
     def __init__(self, name: str, most_wait_seconds: float, *, clock: Callable[[], float] = time.perf_counter) -> None:
         super().__init__(name, most_wait_seconds, clock=clock)
         self._line: deque[asyncio.Future[None]] = deque()
         self._is_taken = False
+        self._going = 0
+        self._began = self._work_seconds = self._elsewhere_seconds = 0.0
+        self._stopped: float | None = None
 
     async def _my_turn(self) -> None:
-        if not self._is_taken:
-            self._is_taken = True
-            return
+        if self._is_taken:
+            await self._wait()
+        else:
+            self._is_taken, self._going = True, 1
+        self._began = self._clock()
+        if self._stopped is not None:
+            self._elsewhere_seconds, self._stopped = self._began - self._stopped, None
+
+    async def _wait(self) -> None:
         turn = asyncio.get_running_loop().create_future()
         self._line.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():  # it was this one's turn just then
-                self._leave()
+                self._hand_on()
             raise
 
     def _leave(self) -> None:
-        asyncio.get_running_loop().call_soon(self._next)
+        self._work_seconds += _WEIGHT * (self._clock() - self._began - self._work_seconds)
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        self._going -= 1
+        if self._going == 0:
+            self._stopped = self._clock()
+            asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
-        while self._line:
+        fair = self._elsewhere_seconds / self._work_seconds if self._work_seconds > 0 else 1.0
+        while self._line and self._going < max(1.0, min(fair, MOST_AT_ONCE)):
             turn = self._line.popleft()
             if not turn.done():
                 turn.set_result(None)
-                return
-        self._is_taken = False
+                self._going += 1
+        if self._going == 0:
+            self._is_taken, self._stopped, self._elsewhere_seconds = False, None, 0.0
 
 
 class Lanes:

@@ -111,6 +111,34 @@ def test_the_loop_sees_to_others_between_two_turns() -> None:
     assert order.index("health") < 50
 
 
+def test_a_flood_leaves_half_of_the_time_to_those_let_in() -> None:
+    """While refusing keeps the loop busy for four answers' time a round, about four have their turns each round."""
+    clock = Clock()
+    rounds, left = [0], [60]
+
+    async def everybody() -> None:
+        lane = LoopLane("answers", 1_000.0, clock=clock)
+        loop = asyncio.get_running_loop()
+
+        async def one() -> None:
+            async with lane.turn():
+                clock.now += 1.0
+            left[0] -= 1
+
+        def flood() -> None:
+            clock.now += 2.0  # the loop comes round twice from one turn to the next
+            rounds[0] += 1
+            if left[0]:
+                loop.call_soon(flood)
+
+        tasks = [asyncio.create_task(one()) for _ in range(60)]
+        loop.call_soon(flood)
+        await asyncio.gather(*tasks)
+
+    run(everybody)
+    assert rounds[0] < 60, "at one answer a turn it would be twice as many as answers"
+
+
 @pytest.mark.parametrize("when", ["while it waits", "as its turn comes"])
 def test_who_leaves_the_line_does_not_hold_it_up(when: str) -> None:
     served: list[str] = []
