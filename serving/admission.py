@@ -17,11 +17,13 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from handoff.settings import read_settings
 from serving.guard import SECURITY_HEADERS, usable_id
 from serving.http import Refused
 
@@ -29,8 +31,8 @@ from serving.http import Refused
 MOST_BATCH_WAIT_SECONDS = 10.0
 # A lane is never closed to so many, however slow the last ones were: else one slow answer could close it for good.
 ALWAYS_LET_IN = 8
-# So many have their turns on the event loop before it looks at its sockets again, at most.
-MOST_AT_ONCE = 16
+# So long may turns on the event loop take before it looks at its sockets again; one alone may take longer.
+MOST_AT_ONCE_SECONDS = 0.025
 # What one more finished request counts for in the pace: the last twenty or so make it up.
 _WEIGHT = 0.1
 
@@ -102,8 +104,16 @@ class LoopLane(Lane):
     refuse leaves half of the time to those who were let in.
     """
 
-    def __init__(self, name: str, most_wait_seconds: float, *, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        name: str,
+        most_wait_seconds: float,
+        *,
+        most_at_once_seconds: float = MOST_AT_ONCE_SECONDS,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         super().__init__(name, most_wait_seconds, clock=clock)
+        self._most_at_once_seconds = most_at_once_seconds
         self._line: deque[asyncio.Future[None]] = deque()
         self._is_taken = False
         self._going = 0
@@ -130,7 +140,9 @@ class LoopLane(Lane):
             raise
 
     def _leave(self) -> None:
-        self._work_seconds += _WEIGHT * (self._clock() - self._began - self._work_seconds)
+        seconds = self._clock() - self._began
+        known = self._work_seconds
+        self._work_seconds = seconds if known == 0.0 else known + _WEIGHT * (seconds - known)
         self._hand_on()
 
     def _hand_on(self) -> None:
@@ -140,8 +152,8 @@ class LoopLane(Lane):
             asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
-        fair = self._elsewhere_seconds / self._work_seconds if self._work_seconds > 0 else 1.0
-        while self._line and self._going < max(1.0, min(fair, MOST_AT_ONCE)):
+        fair_seconds = min(self._elsewhere_seconds, self._most_at_once_seconds)
+        while self._line and (self._going == 0 or (self._going + 1) * self._work_seconds <= fair_seconds):
             turn = self._line.popleft()
             if not turn.done():
                 turn.set_result(None)
@@ -172,6 +184,12 @@ class Lanes:
             lane.check()
 
 
+@cache
+def lanes_of_worker() -> Lanes:
+    """The lanes of this process. BentoML could be asked for its service, at a millisecond a time."""
+    return Lanes(read_settings().max_wait_ms / 1_000)
+
+
 class Admission:
     """The service's outermost layer: refuses, before anything else is done, a request that would wait too long.
 
@@ -179,13 +197,13 @@ class Admission:
     costs a fifth of what it does behind BentoML's layers of metrics, tracing and routing.
     """
 
-    def __init__(self, app: ASGIApp, lanes: Callable[[], Lanes]) -> None:
+    def __init__(self, app: ASGIApp, lanes: Lanes) -> None:
         self._app, self._lanes = app, lanes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":
             try:
-                self._lanes().check(scope["path"])
+                self._lanes.check(scope["path"])
             except Refused as refused:
                 await _refuse(refused, scope, send)
                 return
@@ -206,13 +224,13 @@ async def _refuse(refused: Refused, scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def put_in_front(lanes: Callable[[], Lanes]) -> None:
+def put_in_front() -> None:
     """Put `Admission` around the application that BentoML makes; middleware that it is given lies further in."""
     from bentoml import Service  # no test of the lanes has to import BentoML
 
     build = Service.to_asgi
 
     def to_asgi(service: Any, *given: Any, **named: Any) -> ASGIApp:
-        return Admission(build(service, *given, **named), lanes)
+        return Admission(build(service, *given, **named), lanes_of_worker())
 
     Service.to_asgi = to_asgi  # type: ignore[method-assign]

@@ -22,7 +22,7 @@ from handoff.decision import Answer
 from handoff.errors import Problem
 from handoff.settings import read_settings
 from handoff.store import Received
-from serving.admission import Lanes, put_in_front
+from serving.admission import lanes_of_worker, put_in_front
 from serving.bodies import many_conversations, one_conversation, one_feedback, one_message
 from serving.current import CurrentJudge, Decided
 from serving.gate import gate_of_worker
@@ -30,7 +30,7 @@ from serving.guard import Guard
 from serving.http import Fault, Refused, conversation_id, json_response, read_body, refusal, request_id
 from serving.lean import import_lightgbm_alone
 from serving.ledger import Ledger
-from serving.logs import RequestLog, write_json_lines
+from serving.logs import write_json_lines
 from serving.measured import name_routes_in_metrics
 from serving.metrics import Gauges, Metrics
 from serving.records import Rules, Status, rule_records
@@ -92,7 +92,7 @@ class HandoffService:
         import_lightgbm_alone()
         self.current = CurrentJudge(self.settings)
         self.rules: Rules = rule_records(self.current.judge.rules, self.current.judge.policy)
-        self.lanes = Lanes(self.settings.max_wait_ms / 1_000)
+        self.lanes = lanes_of_worker()
         self._beside = ThreadPoolExecutor(1, "beside")
         self.current.refresh()
         self.ledger = Ledger(self.settings, self.current, self.lanes.store)
@@ -262,13 +262,7 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 50, 100)
 
 
-def _lanes() -> Lanes:
-    lanes: Lanes = bentoml.get_current_service().lanes
-    return lanes
-
-
-HandoffService.add_asgi_middleware(RequestLog)
 HandoffService.add_asgi_middleware(Guard)
 name_routes_in_metrics()
 bound_connections()
-put_in_front(_lanes)
+put_in_front()

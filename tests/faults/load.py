@@ -29,13 +29,15 @@ PATIENCE_SECONDS = 20.0
 
 class Reply(msgspec.Struct, frozen=True):
     """What became of one request. `status` 0: the connection broke, or nothing came in time. Seconds are since the
-    start of the load; `body` is there where the answer was 200."""
+    start of the load, `late` of them before the request could leave, for want of a free connection or of time for the
+    load itself; `body` is there where the answer was 200."""
 
     id: str
     kind: Kind
     at: float
     seconds: float
     status: int
+    late: float = 0.0
     retry_after: str | None = None
     body: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -45,7 +47,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, load: _Load) -> None:
         self._load = load
-        self._sent: tuple[Sent, float] | None = None
+        self._sent: tuple[Sent, float, float] | None = None
         self._heard = b""
         self._transport: asyncio.Transport | None = None
 
@@ -55,7 +57,7 @@ class _Connection(asyncio.Protocol):
 
     def send(self, sent: Sent, at: float) -> None:
         assert self._transport is not None
-        self._sent, self._heard = (sent, at), b""
+        self._sent, self._heard = (sent, at, self._load.now() - at), b""
         self._transport.write(sent.content)
 
     def data_received(self, data: bytes) -> None:
@@ -89,10 +91,10 @@ class _Connection(asyncio.Protocol):
     def _done(self, status: int, fields: bytes, body: bytes) -> None:
         if self._sent is None:
             return
-        (sent, at), self._sent = self._sent, None
+        (sent, at, late), self._sent = self._sent, None
         later = fields.partition(b"retry-after: ")[2].partition(b"\r\n")[0].decode() or None
         content = msgspec.Raw(body) if status == 200 else msgspec.Raw(b"null")
-        self._load.replies.append(Reply(sent.id, sent.kind, at, self._load.now() - at, status, later, content))
+        self._load.replies.append(Reply(sent.id, sent.kind, at, self._load.now() - at, status, late, later, content))
 
 
 class _Load:

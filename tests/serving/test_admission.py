@@ -117,7 +117,7 @@ def test_a_flood_leaves_half_of_the_time_to_those_let_in() -> None:
     rounds, left = [0], [60]
 
     async def everybody() -> None:
-        lane = LoopLane("answers", 1_000.0, clock=clock)
+        lane = LoopLane("answers", 1_000.0, most_at_once_seconds=100.0, clock=clock)
         loop = asyncio.get_running_loop()
 
         async def one() -> None:
