@@ -186,7 +186,7 @@ class Lanes:
 
 @cache
 def lanes_of_worker() -> Lanes:
-    """The lanes of this process. BentoML could be asked for its service, at a millisecond a time."""
+    """The lanes of this process. Asking BentoML for its service would cost more than all of a refusal."""
     return Lanes(read_settings().max_wait_ms / 1_000)
 
 
