@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import string
 import subprocess
 import sys
 import time
@@ -94,7 +96,8 @@ class Ground:
         """A load while the body runs; the list holds the replies once it is over. It has begun when this returns."""
         replies: list[Reply] = []
         lasts = seconds or self.seconds
-        out = self.folder / f"load-{time.monotonic_ns()}.jsonl"
+        # Letters only: a long number in an id is masked in the log, as personal data is, and would not be found again.
+        out = self.folder / f"load-{''.join(random.choices(string.ascii_lowercase, k=8))}.jsonl"
         command = [
             sys.executable, "-m", "tests.faults.load", str(it.port), "--rate", str(self.rate if rate is None else rate),
             "--seconds", str(lasts), "--connections", str(connections), "--name", out.stem, "--out", str(out),
