@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.decision import Judge
-from handoff.features import FEATURE_NAMES, follow
+from handoff.features import follow
 from handoff.models import load_champion
 from handoff.policy.trigger import WINDOW
 from handoff.rules import load_rules
@@ -218,8 +218,10 @@ def test_contributions_and_base_sum_to_the_log_odds(judge: Judge) -> None:
 
 
 def test_indicators_are_true_of_the_conversation(judge: Judge) -> None:
+    assert judge.escalation is not None
     for case in simulate(40, 9):
-        row = dict(zip(FEATURE_NAMES, list(follow(case))[-1].row, strict=True))
+        seen = judge.escalation.inputs([list(follow(case))[-1]])[0].tolist()
+        row = dict(zip(judge.escalation.manifest.features, seen, strict=True))
         for indicator in judge.answer(case, explain=True).escalation.indicators:
             assert indicator.value == pytest.approx(row[indicator.feature], abs=1e-6)
             assert indicator.weight > 0

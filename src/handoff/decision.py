@@ -15,8 +15,9 @@ import msgspec
 
 from handoff.features import FEATURE_NAMES, FEATURES, FEATURES_VERSION, Moment, follow
 from handoff.features.statistics import Distinct, LongestStreak, Streak, Total
-from handoff.features.table import Fact, Feature, Running
+from handoff.features.table import Fact, Feature, Running, Said
 from handoff.models import EscalationModel, RoutingModel
+from handoff.models.slots import WORDING_FEATURES
 from handoff.policy import Decision, Policy, Routing, decide, level, load_policy, model_action, route, trend
 from handoff.policy.decide import Level, Trend
 from handoff.policy.trigger import WINDOW
@@ -30,7 +31,7 @@ SPEAKS_FROM = 0.10
 # The model's probability right after a message, by the message's index.
 Probabilities = dict[int, float]
 
-_BY_NAME = {feature.name: feature for feature in FEATURES}
+_BY_NAME = {feature.name: feature for feature in (*FEATURES, *WORDING_FEATURES)}
 _COUNTS = (Total, Distinct, Streak, LongestStreak)
 
 
@@ -285,9 +286,11 @@ def explained(model: EscalationModel, moment: Moment) -> Explanation:
 
 
 def _is_shown(feature: Feature, value: float) -> bool:
-    """A missing value says nothing, and of a count of 0 the feature's sentence would not be true."""
+    """A missing value says nothing; of a count of 0, or words that speak against it, the sentence would not be true."""
     if math.isnan(value):
         return False
+    if isinstance(feature.source, Said):
+        return value > 0
     counts = isinstance(feature.source, Fact) or (
         isinstance(feature.source, Running) and feature.source.statistic in _COUNTS
     )

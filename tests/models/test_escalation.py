@@ -10,6 +10,7 @@ import pytest
 
 from handoff.features import FEATURE_NAMES, Moment, follow
 from handoff.models import EscalationModel
+from handoff.models.slots import WORDING_NAMES
 from handoff.simulate import simulate
 
 
@@ -51,9 +52,17 @@ def test_contributions_and_base_sum_to_the_raw_log_odds(escalation: EscalationMo
 
 def test_contributions_show_the_rows_own_values(escalation: EscalationModel, moments: list[Moment]) -> None:
     moment = moments[-1]
+    seen = dict(zip(escalation.manifest.features, escalation.inputs([moment])[0].tolist(), strict=True))
     for contribution in escalation.contributions(moment):
-        value = moment.row[FEATURE_NAMES.index(contribution.feature)]
+        value = seen[contribution.feature]
         assert contribution.value == value or (math.isnan(value) and math.isnan(contribution.value))
+
+
+def test_the_wording_alone_moves_the_probability(escalation: EscalationModel, moments: list[Moment]) -> None:
+    assert escalation.manifest.features[-len(WORDING_NAMES) :] == WORDING_NAMES
+    silent = [msgspec.structs.replace(moment, recent=()) for moment in moments]
+    assert escalation.probabilities(silent).tolist() != escalation.probabilities(moments).tolist()
+    assert (escalation.inputs(silent)[:, -len(WORDING_NAMES) :] == 0).all()
 
 
 def test_a_feature_that_the_model_does_not_use_changes_nothing(

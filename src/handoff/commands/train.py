@@ -55,6 +55,10 @@ def train_command(
         EncoderOption | None,
         typer.Option("--encoder", envvar="HANDOFF_ENCODER", help="How texts become vectors (docs/decisions.md)."),
     ] = None,
+    wording: Annotated[
+        bool,
+        typer.Option("--wording/--no-wording", help="Escalation: learn from the words, or from features alone."),
+    ] = True,
     promote: Annotated[
         bool | None, typer.Option("--promote/--no-promote", help="By default only when nothing serves yet.")
     ] = None,
@@ -87,6 +91,7 @@ def train_command(
         threads=threads,
         promote=promote,
         encoder=check_kind(encoder.value if encoder else DEFAULT_KIND),
+        wording=wording,
     )
     with progress("conversations") as step:
         train = train_escalation if model is ModelOption.escalation else train_routing

@@ -17,7 +17,7 @@ import msgspec
 from handoff.features.heard import Heard, Past
 from handoff.features.signals import Signal
 from handoff.features.statistics import Total
-from handoff.features.table import FEATURES, Fact, Running, State
+from handoff.features.table import FEATURES, Fact, Running, Said, State
 from handoff.signals import Reading, lexicon_version, read
 from handoff.transcript import Conversation, Customer, Message
 from handoff.transcript.episodes import Owner, Ownership, step
@@ -265,7 +265,7 @@ def features_version() -> str:
     return hashlib.sha256(repr((described, lexicon_version())).encode()).hexdigest()[:12]
 
 
-def _described(source: Running | Fact | State) -> Literal["fact"] | str:
+def _described(source: Running | Fact | State | Said) -> Literal["fact"] | str:
     if isinstance(source, Running):
         return f"{getattr(source.statistic, '__name__', source.statistic)}({source.signal.name})"
     return source.attribute if isinstance(source, State) else "fact"

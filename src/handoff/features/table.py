@@ -32,7 +32,17 @@ from handoff.features.statistics import (
 from handoff.transcript import Customer
 
 Family = Literal[
-    "confidence", "knowledge", "sentiment", "loudness", "wording", "repetition", "shape", "time", "account", "rating"
+    "confidence",
+    "knowledge",
+    "sentiment",
+    "loudness",
+    "wording",
+    "repetition",
+    "shape",
+    "time",
+    "account",
+    "rating",
+    "text",
 ]
 Direction = Literal[-1, 0, 1]
 
@@ -60,12 +70,17 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a trained model reads from the wording itself (`handoff.models.slots`): no column of a row."""
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
     """One number about the conversation so far."""
 
     name: str
     family: Family
-    source: Running | Fact | State
+    source: Running | Fact | State | Said
     title: str
     says: str
     direction: Direction = 0

@@ -3,6 +3,7 @@
 models/escalation/7/
     manifest.json   what it is, what it was trained on, the SHA-256 of the other files
     model.txt       escalation: the trees, as LightGBM's text        (routing: weights.npz, arrays without pickle)
+    wording.npz     escalation: what its words and pieces of words say, arrays without pickle
     exam.jsonl      recorded conversations with the rows and scores it gave
     card.md         its model card
 """
@@ -25,6 +26,7 @@ from handoff.models.manifest import (
     EXAM_FILE,
     MANIFEST_FILE,
     WEIGHTS_FILE,
+    WORDING_FILE,
     EncoderReference,
     Manifest,
     read_manifest,
@@ -67,9 +69,11 @@ def find_encoder(folder: Path, reference: EncoderReference, encoders: Path | Non
     raise BadModel(f"{folder}: its encoder {reference.folder_name} is not in {looked}; train again or copy it there")
 
 
-def write(folder: Path, manifest: Manifest, content: bytes, card: str = "") -> None:
+def write(folder: Path, manifest: Manifest, content: bytes, card: str = "", wording: bytes | None = None) -> None:
     """Write model and manifest into `folder`; the exam follows with `write_questions`."""
     (folder / (BOOSTER_FILE if manifest.name == "escalation" else WEIGHTS_FILE)).write_bytes(content)
+    if wording is not None:
+        (folder / WORDING_FILE).write_bytes(wording)
     (folder / EXAM_FILE).touch()
     if card:
         (folder / CARD_FILE).write_text(card, encoding="utf-8")

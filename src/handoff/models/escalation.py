@@ -1,4 +1,7 @@
-"""How likely is it that this episode still needs a human: a LightGBM model with calibrated probabilities."""
+"""How likely is it that this episode still needs a human: a LightGBM model with calibrated probabilities.
+
+Its trees see running features and what a linear model says of the wording of the newest messages.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ from handoff.errors import BadModel
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.features.follower import Moment
 from handoff.models.calibration import NONE, Calibration
-from handoff.models.manifest import BOOSTER_FILE, Manifest, columns
+from handoff.models.manifest import BOOSTER_FILE, WORDING_FILE, Manifest, columns
+from handoff.models.slots import SLOTS, WORDING_NAMES, wording_columns
 from handoff.models.trees import small_trees
+from handoff.models.wording import Wording, read_wording
 from handoff.transcript import Message
 
 Floats = NDArray[np.float64]
@@ -36,10 +41,10 @@ class Contribution(msgspec.Struct, frozen=True):
 class EscalationModel:
     """A trained escalation model. It is asked about moments; of their rows it picks its own columns."""
 
-    def __init__(self, manifest: Manifest, booster: Any) -> None:
-        self.manifest, self._booster = manifest, booster
+    def __init__(self, manifest: Manifest, booster: Any, wording: Wording | None = None) -> None:
+        self.manifest, self._booster, self._wording = manifest, booster, wording
         self._calibration: Calibration = manifest.calibration or NONE
-        self.columns = np.array(columns(manifest, FEATURE_NAMES, FEATURES_VERSION), dtype=np.intp)
+        self.columns = np.array(columns(manifest, FEATURE_NAMES, FEATURES_VERSION, WORDING_NAMES), dtype=np.intp)
         self._small_trees = small_trees(booster)
 
     @classmethod
@@ -49,7 +54,7 @@ class EscalationModel:
         trained_on = tuple(booster.feature_name())
         if trained_on != manifest.features:
             raise BadModel(f"{folder / BOOSTER_FILE}: columns {trained_on}; the manifest says {manifest.features}")
-        return cls(manifest, booster)
+        return cls(manifest, booster, _wording(folder, manifest))
 
     @property
     def label(self) -> str:
@@ -82,7 +87,7 @@ class EscalationModel:
 
         Costs 0.05 ms for 300 small trees, 2 ms where trees are too large for `small_trees`.
         """
-        picked = self._inputs(*_seen([moment]))
+        picked = self.inputs([moment])
         if self._small_trees is not None:
             weights = self._small_trees.contributions(picked[0])
         else:
@@ -96,8 +101,12 @@ class EscalationModel:
         """Raw log-odds before any feature is looked at, which `contributions` start from."""
         if self._small_trees is not None:
             return self._small_trees.base
-        missing = np.full((1, len(self.columns)), np.nan)
+        missing = np.full((1, len(self.manifest.features)), np.nan)
         return float(self._predict(missing, pred_contrib=True)[0, -1])
+
+    def inputs(self, moments: Sequence[Moment]) -> Floats:
+        """The model's own columns: array of shape (n_moments, n_columns), in the manifest's order, NaN for missing."""
+        return self._inputs(*_seen(moments)) if moments else np.empty((0, len(self.manifest.features)))
 
     def _inputs(self, rows: Floats, recent: Sequence[Recent]) -> Floats:
         """What the trees see: array of shape (n_rows, n_columns), NaN for missing."""
@@ -106,7 +115,10 @@ class EscalationModel:
                 f"rows have shape {rows.shape}, recent messages {len(recent)}; "
                 f"expected (n, {len(FEATURE_NAMES)}), features in their order, and n"
             )
-        return np.ascontiguousarray(rows[:, self.columns])
+        picked = rows[:, self.columns]
+        if self._wording is None:
+            return np.ascontiguousarray(picked)
+        return np.hstack([picked, wording_columns(self._wording, recent)])
 
     def _predict(self, inputs: Floats, **kind: bool) -> Floats:
         # With its default threads one row takes 0.05 ms or 8 ms, by chance; with one it is always 0.05 ms.
@@ -118,6 +130,18 @@ def _seen(moments: Sequence[Moment]) -> tuple[Floats, list[Recent]]:
     """The moments as a table: rows and recent messages."""
     rows = np.array([moment.row for moment in moments], dtype=np.float64)
     return rows, [moment.recent for moment in moments]
+
+
+def _wording(folder: Path, manifest: Manifest) -> Wording | None:
+    """The model of wordings, where the manifest's last columns are its own."""
+    if not set(manifest.features) & set(WORDING_NAMES):
+        return None
+    if manifest.features[-len(WORDING_NAMES) :] != WORDING_NAMES or WORDING_FILE not in manifest.files:
+        raise BadModel(f"{folder}: expected {WORDING_FILE} and {', '.join(WORDING_NAMES)} as last columns; train again")
+    wording = read_wording(folder / WORDING_FILE, None)
+    if wording.coefficients.scores != SLOTS:
+        raise BadModel(f"{folder / WORDING_FILE}: {wording.coefficients.scores} scores a text; expected {SLOTS}")
+    return wording
 
 
 def _booster(path: Path) -> Any:

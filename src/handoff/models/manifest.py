@@ -17,6 +17,7 @@ EXAM_FILE = "exam.jsonl"
 CARD_FILE = "card.md"
 BOOSTER_FILE = "model.txt"
 WEIGHTS_FILE = "weights.npz"
+WORDING_FILE = "wording.npz"
 
 # Raised when an older reader could no longer make sense of a newer folder.
 FORMAT = 1
@@ -52,8 +53,9 @@ class DataReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A trained version. `features` are the model's own, by name, in the order of its columns.
 
-    Escalation has `calibration`; routing has `teams`, `encoder`, `temperature` and `certain_from`, the lowest
-    probability of the first team at which it says that it is certain (None: never).
+    Escalation has `calibration`, and where it reads wordings `wording.npz`, whose columns come last; routing has
+    `teams`, `encoder`, `temperature` and `certain_from`, the lowest probability of the first team at which it says
+    that it is certain (None: never).
     """
 
     format: int = FORMAT
@@ -94,20 +96,23 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def columns(manifest: Manifest, known: tuple[str, ...], known_version: str) -> tuple[int, ...]:
-    """Where each of the model's features stands in a full row.
+def columns(
+    manifest: Manifest, known: tuple[str, ...], known_version: str, apart: tuple[str, ...] = ()
+) -> tuple[int, ...]:
+    """Where each of the model's features stands in a full row; those of `apart` do not come from rows.
 
     Raises `BadModel` listing the features that are unknown here, each with the nearest known name.
     """
     positions = {name: position for position, name in enumerate(known)}
-    unknown = [name for name in manifest.features if name not in positions]
+    wanted = [name for name in manifest.features if name not in apart]
+    unknown = [name for name in wanted if name not in positions]
     if unknown:
         lines = "".join(f"\n  - {name}: not computed by this version{_hint(name, known)}" for name in unknown)
         raise BadModel(
             f"{manifest.label}: {len(unknown)} of its {len(manifest.features)} features differ "
             f"(trained with features {manifest.features_version}, here {known_version}); train again:{lines}"
         )
-    return tuple(positions[name] for name in manifest.features)
+    return tuple(positions[name] for name in wanted)
 
 
 def _hint(name: str, known: tuple[str, ...]) -> str:

@@ -29,9 +29,10 @@ def build(
     card: str,
     candidates: Sequence[Conversation],
     encoders: Path | None = None,
+    wording: bytes | None = None,
 ) -> Model:
     """Write everything into `folder` and check it by loading it. Returns the loaded model."""
-    artifact.write(folder, manifest, content, card)
+    artifact.write(folder, manifest, content, card, wording)
     model = artifact.open_unchecked(folder, encoders=encoders)
     artifact.write_questions(folder, model.manifest, chosen_questions(model, candidates))
     return artifact.load(folder, encoders=encoders)

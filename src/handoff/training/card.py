@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from handoff.metrics import Interval
 from handoff.models.manifest import Manifest
+from handoff.models.slots import WORDING_NAMES
 from handoff.training.report import EscalationReport, RoutingReport, Slice
 
 TITLES = {
@@ -159,6 +160,8 @@ def _limits(manifest: Manifest, report: EscalationReport, suspicious: dict[str, 
         "- It learns what was done, not what should have been: a desk that escalates too late teaches it to.",
         f"- {report.positive_conversations} positive conversations are behind the figures above; mind the intervals.",
     ]
+    if WORDING_NAMES[0] in manifest.features:
+        lines.append("- It reads words as they are written: other words for the same thing are lost on it.")
     if report.target == "escalated":
         lines.append("- Abandoned conversations are left out: nobody knows whether they would have been handed off.")
     if manifest.calibration is not None and manifest.calibration.method == "sigmoid":

@@ -3,12 +3,14 @@
 The training side is dealt into five folds of whole customers. Each fold is scored once by a model that learnt from
 three others and stopped early on the fourth, so that every training row gets a score from a model that has seen
 nothing of its customer. Those scores calibrate, and give the number of rounds for the model over all folds. The
-test side is never looked at. Classes keep their share: resampling would have to be undone to be believed.
+test side is never looked at. What the wording says is fitted in the same folds (`handoff.training.text_folds`).
+Classes keep their share: resampling would have to be undone to be believed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +19,13 @@ from numpy.typing import NDArray
 from handoff.errors import NotEnoughData
 from handoff.features import FEATURES
 from handoff.models.calibration import Calibration
+from handoff.models.slots import WORDING_FEATURES, WORDING_NAMES, wording_columns
+from handoff.models.wording import Wording
 from handoff.training.calibrate import Method, compare, fit_calibration
 from handoff.training.labels import EscalationTarget
 from handoff.training.rows import Table
 from handoff.training.splits import folds
+from handoff.training.text_folds import PENALTIES, TextFolds
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -61,15 +66,20 @@ class FittedEscalation:
     out_of_fold: Floats
     parameters: dict[str, Any]
     calibrations: dict[Method, dict[str, float | None]]
+    wording: Wording | None = None
+    wording_penalty: float | None = None
 
-    def log_odds(self, X: Floats) -> Floats:
-        """Raw log-odds of full rows: array of shape (n_rows,)."""
-        scores: Floats = self.booster.predict(X[:, positions(self.features)], raw_score=True, num_threads=1)
+    def log_odds(self, rows: Table) -> Floats:
+        """Raw log-odds of a table's rows: array of shape (n_rows,)."""
+        inputs = rows.X[:, positions(self.features)]
+        if self.wording is not None:
+            inputs = np.hstack([inputs, wording_columns(self.wording, rows.recent)])
+        scores: Floats = self.booster.predict(inputs, raw_score=True, num_threads=1)
         return scores
 
-    def probabilities(self, X: Floats) -> Floats:
-        """Calibrated probabilities of full rows: array of shape (n_rows,)."""
-        return self.calibration.probabilities(self.log_odds(X))
+    def probabilities(self, rows: Table) -> Floats:
+        """Calibrated probabilities of a table's rows: array of shape (n_rows,)."""
+        return self.calibration.probabilities(self.log_odds(rows))
 
     def importance(self) -> dict[str, float]:
         """Feature to the loss it saved in all its splits (gain), largest first."""
@@ -77,20 +87,39 @@ class FittedEscalation:
         return dict(sorted(zip(self.features, map(float, gains), strict=True), key=lambda item: -item[1]))
 
 
-def fit_escalation(train: Table, target: EscalationTarget, seed: int, threads: int = 0) -> FittedEscalation:
-    """Fit and calibrate on the training side. Raises `NotEnoughData` saying what is needed."""
+def fit_escalation(
+    train: Table,
+    target: EscalationTarget,
+    seed: int,
+    threads: int = 0,
+    *,
+    wording: bool = True,
+    penalties: Sequence[float] = PENALTIES,
+) -> FittedEscalation:
+    """Fit and calibrate on the training side. Raises `NotEnoughData` saying what is needed.
+
+    Without `wording` it reads the running features alone; `penalties` are tried for the wording's coefficients.
+    """
     check_enough(train, target)
-    names = usable_features(train.X, target)
-    parameters = PARAMETERS | {"seed": seed, "num_threads": threads, "monotone_constraints": _directions(names)}
-    matrix = np.ascontiguousarray(train.X[:, positions(names)])
-    present = np.zeros(len(train.sources), dtype=bool)
-    present[train.of] = True
-    fold = folds(train.sources, train.positive, present, FOLDS, seed)[train.of]
-    raw, rounds = _cross_fit(matrix, train, fold, names, parameters)
-    booster = _train(parameters, _dataset(matrix, train, names, slice(None)), rounds)
+    row_names = usable_features(train.X, target)
+    matrix, fold = np.ascontiguousarray(train.X[:, positions(row_names)]), _folds(train, seed)
+    text = TextFolds(train, fold, penalties) if wording and any(train.recent) else None
+    names = row_names if text is None else (*row_names, *WORDING_NAMES)
+    parameters = PARAMETERS | {"seed": seed, "num_threads": threads, "monotone_constraints": directions(names)}
+    raw, rounds = _cross_fit(matrix, text, train, fold, names, parameters)
+    inputs = matrix if text is None else np.hstack([matrix, text.out_of_fold()])
+    booster = train_trees(parameters, dataset(inputs, train, names, slice(None)), rounds)
     calibration = fit_calibration(raw, train.y, train.weight, int(train.positive.sum()))
     calibrations = compare(raw, train.y, train.weight, fold)
-    return FittedEscalation(booster, names, calibration, rounds, raw, parameters, calibrations)
+    fitted = FittedEscalation(booster, names, calibration, rounds, raw, parameters, calibrations)
+    return fitted if text is None else replace(fitted, wording=text.wording(), wording_penalty=text.penalty)
+
+
+def _folds(train: Table, seed: int) -> Integers:
+    """The fold of each row."""
+    present = np.zeros(len(train.sources), dtype=bool)
+    present[train.of] = True
+    return folds(train.sources, train.positive, present, FOLDS, seed)[train.of]
 
 
 def check_enough(train: Table, target: EscalationTarget) -> None:
@@ -122,32 +151,39 @@ def usable_features(X: Floats, target: EscalationTarget) -> tuple[str, ...]:
 
 
 def positions(names: tuple[str, ...]) -> list[int]:
-    """Where the named features stand in a full row."""
+    """Where the named features stand in a full row; the columns of the wording stand in none."""
     at = {feature.name: position for position, feature in enumerate(FEATURES)}
-    return [at[name] for name in names]
+    return [at[name] for name in names if name not in WORDING_NAMES]
 
 
-def _directions(names: tuple[str, ...]) -> list[int]:
-    return [int(FEATURES[position].direction) for position in positions(names)]
+def directions(names: tuple[str, ...]) -> list[int]:
+    direction = {feature.name: int(feature.direction) for feature in (*FEATURES, *WORDING_FEATURES)}
+    return [direction[name] for name in names]
 
 
 def _cross_fit(
-    matrix: Floats, train: Table, fold: Integers, names: tuple[str, ...], parameters: dict[str, Any]
+    matrix: Floats,
+    text: TextFolds | None,
+    train: Table,
+    fold: Integers,
+    names: tuple[str, ...],
+    parameters: dict[str, Any],
 ) -> tuple[Floats, int]:
     """Raw log-odds of every row by a model that did not see its fold, and the usual number of rounds."""
     raw, rounds = np.empty(len(train)), []
     for held in range(FOLDS):
         stop = (held + 1) % FOLDS
         learn = (fold != held) & (fold != stop)
-        learning = _dataset(matrix, train, names, learn)
-        stopping = _dataset(matrix, train, names, fold == stop, learning)
-        booster = _train(parameters, learning, MAX_ROUNDS, stopping)
-        raw[fold == held] = booster.predict(matrix[fold == held], raw_score=True, num_threads=1)
+        inputs = matrix if text is None else np.hstack([matrix, text.without(held)])
+        learning = dataset(inputs, train, names, learn)
+        stopping = dataset(inputs, train, names, fold == stop, learning)
+        booster = train_trees(parameters, learning, MAX_ROUNDS, stopping)
+        raw[fold == held] = booster.predict(inputs[fold == held], raw_score=True, num_threads=1)
         rounds.append(max(1, booster.best_iteration))
     return raw, int(np.median(rounds))
 
 
-def _dataset(matrix: Floats, train: Table, names: tuple[str, ...], rows: Any, reference: Any = None) -> Any:
+def dataset(matrix: Floats, train: Table, names: tuple[str, ...], rows: Any, reference: Any = None) -> Any:
     import lightgbm
 
     return lightgbm.Dataset(
@@ -161,7 +197,7 @@ def _dataset(matrix: Floats, train: Table, names: tuple[str, ...], rows: Any, re
     )
 
 
-def _train(parameters: dict[str, Any], learning: Any, rounds: int, stopping: Any = None) -> Any:
+def train_trees(parameters: dict[str, Any], learning: Any, rounds: int, stopping: Any = None) -> Any:
     import lightgbm
 
     if stopping is None:

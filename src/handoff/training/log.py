@@ -47,6 +47,8 @@ def escalation(
             "rounds": fitted.rounds,
             "folds": FOLDS,
             "calibration": fitted.calibration.method,
+            "wording": fitted.wording is not None,
+            "wording_penalty": fitted.wording_penalty,
             "features": len(fitted.features),
             "features_version": FEATURES_VERSION,
             "split": report.scored_on,

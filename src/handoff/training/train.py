@@ -16,6 +16,7 @@ from handoff.models.champion import champion, promote
 from handoff.models.encoder import DEFAULT_KIND, Encoder, Kind
 from handoff.models.manifest import DataReference, EncoderReference, Manifest, Name
 from handoff.models.routing import RoutingModel, weights_bytes
+from handoff.models.wording import wording_bytes
 from handoff.training import build, log, tracking
 from handoff.training.card import escalation_card, routing_card
 from handoff.training.embeddings import FOLDER as EMBEDDINGS
@@ -53,6 +54,7 @@ class Settings:
     threads: int = 2
     promote: bool | None = None
     encoder: Kind = DEFAULT_KIND
+    wording: bool = True
 
 
 class Trained(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,17 +81,19 @@ def train_escalation(conversations: Iterable[Conversation], settings: Settings) 
     check_enough(rows, settings.target)
     parted = split(rows.sources, settings.seed)
     train, test = rows.take(parted.train), rows.take(parted.test)
-    fitted = fit_escalation(train, settings.target, settings.seed, settings.threads)
+    fitted = fit_escalation(train, settings.target, settings.seed, settings.threads, wording=settings.wording)
     _check_test_side(test, settings.target)
     leaks = suspicious(train.X, train.y, train.weight, FEATURE_NAMES)
-    probabilities, trivial = fitted.probabilities(test.X), trivial_policies(train, test)
+    probabilities, trivial = fitted.probabilities(test), trivial_policies(train, test)
     report = evaluate_escalation(
         test, probabilities, trivial, settings.target, settings.within, parted.how, settings.seed
     )
     with tracking.tracked("escalation", rows.fingerprint) as run, _new_version("escalation", settings) as new:
         manifest = _escalation_manifest(fitted, rows, new.version, run.run_id, settings)
         card = escalation_card(manifest, report, leaks)
-        build.build(new.folder, manifest, fitted.booster.model_to_string().encode(), card, rows.candidates)
+        words = wording_bytes(fitted.wording.vocabulary, fitted.wording.coefficients) if fitted.wording else None
+        booster = fitted.booster.model_to_string().encode()
+        build.build(new.folder, manifest, booster, card, rows.candidates, wording=words)
         log.escalation(run, fitted, train, test, probabilities, trivial, report, card)
         stored = log.escalation_model(run, new.folder, rows)
         registered = _registered("escalation", new, stored, run.run_id)
