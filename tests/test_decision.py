@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.decision import Judge
-from handoff.features import follow
+from handoff.features import FEATURE_NAMES, follow
 from handoff.models import load_champion
 from handoff.policy.trigger import WINDOW
 from handoff.rules import load_rules
