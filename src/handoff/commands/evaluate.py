@@ -28,6 +28,7 @@ def evaluate_command(
     suite: Annotated[str | None, typer.Option("--suite", help="'public': the benchmark on public sets.")] = None,
     sets: Annotated[str | None, typer.Option("--sets", help="Only these sets, separated by commas.")] = None,
     encoder: Annotated[str | None, typer.Option("--encoder", help="Of the suite: another encoder.")] = None,
+    encoders: Annotated[bool, typer.Option("--encoders", help="Of the suite: encoders compared.")] = False,
     ablation: Annotated[bool, typer.Option("--ablation", help="Of the suite: what each family is worth.")] = False,
     benchmark_data: Annotated[
         Path, typer.Option("--benchmark-data", envvar="HANDOFF_BENCHMARK_DATA", hidden=True)
@@ -76,7 +77,7 @@ def evaluate_command(
         check_data(folder)
         kind = check_kind(encoder or DEFAULT_KIND)
         settings = QualitySettings(work=work, encoder=kind, seed=seed, threads=threads)
-        run_public_suite(_kind(ablation), sets, folder, out, settings, as_json)
+        run_public_suite(_kind(encoders, ablation), sets, folder, out, settings, as_json)
         return
     if data is None:
         raise typer.BadParameter(
@@ -100,5 +101,7 @@ def evaluate_command(
         print_beyond(more, wanted)
 
 
-def _kind(ablation: bool) -> Kind:
-    return "ablation" if ablation else "quality"
+def _kind(encoders: bool, ablation: bool) -> Kind:
+    if encoders and ablation:
+        raise typer.BadParameter("one study at a time", param_hint="'--encoders' and '--ablation'")
+    return "encoders" if encoders else "ablation" if ablation else "quality"

@@ -107,10 +107,21 @@ def reasons_table() -> str:
     return _markdown(("reason", "in words", "what the customer is told"), rows)
 
 
+def quality_table() -> str:
+    """The figures on public sets that have an aim, as the last run of the benchmark wrote them.
+
+    They are read from benchmarks/quality.md in the project's folder; raises `BadInput` where it is not there.
+    """
+    from handoff.quality.page import quoted
+
+    return quoted()
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "commands": commands_table,
     "features": features_table,
     "formats": formats_table,
+    "quality": quality_table,
     "reasons": reasons_table,
     "rules": rules_table,
     "teams": teams_table,

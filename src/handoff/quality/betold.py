@@ -51,9 +51,14 @@ def first(messages: int) -> Callable[[Call], int]:
 
 def without_last_exchange(call: Call) -> int:
     """All before the customer's last words, so that every such call ends with the bot."""
-    seen = len(call.turns)
+    return before_last_exchange(call.roles)
+
+
+def before_last_exchange(roles: Sequence[str]) -> int:
+    """How many messages come before what the customer said last and all after it."""
+    seen = len(roles)
     for side in ("assistant", "customer"):
-        while seen and call.roles[seen - 1] == side:
+        while seen and roles[seen - 1] == side:
             seen -= 1
     return seen
 

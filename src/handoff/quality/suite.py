@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from handoff.errors import BadInput, nearest
-from handoff.quality import betold, dbdc3, encoders, hint3, intents, triggers
+from handoff.quality import ablation, betold, dbdc3, encoders, hint3, intents, transfer, triggers
 from handoff.quality.row import Row
 from handoff.quality.settings import QualitySettings
 
@@ -32,10 +32,12 @@ SETS: dict[str, Part] = {
     "banking77": Part(("banking77",), intents.banking77_rows),
     "clinc150": Part(("clinc150",), intents.clinc150_rows),
     "triggers": Part(("hint3", "banking77", "clinc150"), triggers.rows),
+    "transfer": Part(("uss", "dbdc3", "clinc150"), transfer.rows),
 }
 # Further tables, each asked for by name, never part of the headline run.
 STUDIES: dict[str, Part] = {
     "encoders": Part(encoders.NEEDS, encoders.compare_encoders),
+    "ablation": Part(("uss", "betold", "dbdc3"), ablation.rows),
 }
 
 
