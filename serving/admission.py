@@ -32,7 +32,7 @@ MOST_BATCH_WAIT_SECONDS = 10.0
 # A lane is never closed to so many, however slow the last ones were: else one slow answer could close it for good.
 ALWAYS_LET_IN = 8
 # So long may turns on the event loop take before it looks at its sockets again; one alone may take longer.
-MOST_AT_ONCE_SECONDS = 0.025
+MOST_AT_ONCE_SECONDS = 0.1
 # What one more finished request counts for in the pace: the last twenty or so make it up.
 _WEIGHT = 0.1
 
