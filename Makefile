@@ -37,6 +37,9 @@ ifdef CI
 test: export HANDOFF_TEST_POSTGRES ?= postgresql+psycopg://postgres@127.0.0.1/postgres
 test: postgres
 endif
+# Two trainings at once on two cores wait for each other's threads: asleep, not spinning (minutes instead of seconds).
+test: export OMP_WAIT_POLICY := passive
+test: export GOMP_SPINCOUNT := 0
 test: install lint  ## everything that the tests need, then the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
