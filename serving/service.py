@@ -30,7 +30,7 @@ from serving.guard import Guard
 from serving.http import Fault, Refused, conversation_id, json_response, read_body, refusal, request_id
 from serving.lean import import_lightgbm_alone
 from serving.ledger import Ledger
-from serving.logs import write_json_lines
+from serving.logs import RequestLog, write_json_lines
 from serving.measured import name_routes_in_metrics
 from serving.metrics import Gauges, Metrics
 from serving.records import Rules, Status, rule_records
@@ -262,6 +262,7 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 50, 100)
 
 
+HandoffService.add_asgi_middleware(RequestLog)
 HandoffService.add_asgi_middleware(Guard)
 name_routes_in_metrics()
 bound_connections()

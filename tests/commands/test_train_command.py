@@ -77,7 +77,7 @@ def test_what_cannot_be_trained_says_why(
 def test_evaluate_prints_the_champion_beside_trivial_policies(data: Path, models: Path) -> None:
     done = RUN.invoke(app, ["evaluate", "--data", str(data), "--models", str(models)])
     assert done.exit_code == 0, done.output
-    for said in ("escalation/1 on", "newest message by customer", "average precision", "base rate"):
+    for said in ("escalation/1 on", "newest message by", "average precision", "base rate"):
         assert said in done.output
 
 

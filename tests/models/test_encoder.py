@@ -107,8 +107,9 @@ def test_no_texts_no_vectors(encoder: Encoder) -> None:
 
 
 def test_alike_texts_are_closer_than_others(encoder: Encoder) -> None:
-    money, refund, password = encoder.encode(["I want my money back", "refund please", "I forgot my password"])
-    assert money @ refund > money @ password + (0.2 if encoder.settings.kind == "minilm" else 0.0)
+    texts = ["Please give me my money back", "I want my money back", "I forgot my password"]
+    money, refund, password = encoder.encode(texts)
+    assert money @ refund > money @ password + 0.2
 
 
 def test_the_static_encoder_knows_words_apart_from_their_spelling(folders: dict[str, Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from handoff.client import AsyncClient, Client
@@ -21,9 +22,8 @@ def test_all_routes(service: Running) -> None:
         assert [a.recommendation.action for a in both][1] == "proactive_escalation"
         added = client.add_message("client-1", Message(message_id="m1", role="customer", text="A human, please"))
         assert added.recommendation.reason == "human_requested"
-        assert (
-            client.add_message("client-1", Message(message_id="m1", role="customer", text="A human, please")) == added
-        )
+        again = client.add_message("client-1", Message(message_id="m1", role="customer", text="A human, please"))
+        assert msgspec.structs.replace(again, request_id=added.request_id) == added
         received = client.report_outcome("client-1", agree=True, outcome=Outcome(escalated=True, team="billing"))
         assert received.conversation_id == "client-1" and received.key
         assert client.status()["mode"] == "model_and_rules"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ Open = Callable[..., Store]
 def postgresql() -> Iterator[str]:
     """The URL of a database made for this session, dropped at its end."""
     server = _server()
-    name = f"handoff_test_{os.getpid()}"
+    name = f"handoff_test_{uuid.uuid4().hex[:12]}"
     with server.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     yield server.url.set(database=name).render_as_string(hide_password=False)

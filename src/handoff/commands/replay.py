@@ -61,7 +61,7 @@ def replay_command(
 
     Example: `handoff replay data/samples/frustrated.json`
 
-    Example: `handoff replay data/sample --what-if --new-cuts 0.2,0.4,0.6,0.9`
+    Or: `handoff replay data/sample --what-if --new-cuts 0.2,0.4,0.6,0.9`
     """
     changes = Changes(new_rules, new_policy, new_cuts, new_trigger, new_model, costs)
     if what_if:
