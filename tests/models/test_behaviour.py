@@ -12,10 +12,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from handoff.calibration import sigmoid
 from handoff.decision import explained
 from handoff.features import Moment, follow
 from handoff.models import EscalationModel
-from handoff.models.calibration import sigmoid
 from handoff.simulate import simulate
 from handoff.transcript import Conversation
 from tests.build import conversation

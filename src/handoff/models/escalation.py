@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from handoff.calibration import NONE, Calibration
 from handoff.errors import BadModel
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.features.follower import Moment
-from handoff.models.calibration import NONE, Calibration
 from handoff.models.manifest import BOOSTER_FILE, WORDING_FILE, Manifest, columns
 from handoff.models.slots import SLOTS, WORDING_NAMES, wording_columns
 from handoff.models.trees import small_trees

@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from handoff.calibration import Calibration
 from handoff.errors import BadModel, nearest
-from handoff.models.calibration import Calibration
 from handoff.models.files import read_json
 
 MANIFEST_FILE = "manifest.json"

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handoff.calibration import sigmoid
 from handoff.metrics import auroc, macro_f1
-from handoff.models.calibration import sigmoid
 from handoff.quality.settings import QualitySettings
 
 Floats = NDArray[np.float64]

@@ -8,8 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from handoff.calibration import Calibration, sigmoid
 from handoff.metrics import figures
-from handoff.models.calibration import Calibration, sigmoid
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

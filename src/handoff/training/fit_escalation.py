@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handoff.calibration import Calibration
 from handoff.errors import NotEnoughData
 from handoff.features import FEATURES
-from handoff.models.calibration import Calibration
 from handoff.models.slots import WORDING_FEATURES, WORDING_NAMES, wording_columns
 from handoff.models.wording import Wording
 from handoff.training.calibrate import Method, compare, fit_calibration

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from handoff.calibration import sigmoid
 from handoff.metrics import log_loss
-from handoff.models.calibration import sigmoid
 from handoff.models.slots import with_sum
 from handoff.models.wording import Wording
 from handoff.training.fit_slots import SlotFit, SlotTable, fit_slots, slot_table

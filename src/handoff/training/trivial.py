@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from handoff.calibration import sigmoid
 from handoff.features import FEATURE_NAMES
-from handoff.models.calibration import sigmoid
 from handoff.training.rows import Table
 
 Floats = NDArray[np.float64]

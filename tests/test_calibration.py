@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handoff.calibration import NONE, Calibration, sigmoid
 from handoff.errors import BadModel
-from handoff.models.calibration import NONE, Calibration, sigmoid
 from handoff.training.calibrate import METHODS, compare, fit_calibration
 
 finite = st.floats(-30, 30)
