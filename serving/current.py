@@ -64,7 +64,7 @@ class CurrentJudge:
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = _now) -> None:
         """Rules and policy are read here: `BadPolicy` when they do not hold, for nothing can decide without them."""
-        rules = load_rules(settings.rules)
+        rules = load_rules(settings.rules, settings.confidence)
         self.judge = Judge(rules, load_policy(settings.policy, rules))
         self._settings, self._clock = settings, clock
         self._started_at = clock()

@@ -22,11 +22,25 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         "HANDOFF_REQUIRE_MODEL": "Yes", "HANDOFF_MAX_BODY_BYTES": "1", "HANDOFF_MAX_BATCH_BYTES": "2",
         "HANDOFF_MAX_BATCH": "3", "HANDOFF_SUPERVISOR": "4", "HANDOFF_STORE": "postgresql://host/handoff",
         "HANDOFF_STORE_KEY": "k", "HANDOFF_KEEP_RAW_TEXT": "on", "HANDOFF_MAX_WAIT_MS": "5", "HANDOFF_SPILL": str(tmp_path / "spill"),
+        "HANDOFF_CONFIDENCE": str(tmp_path / "confidence.json"),
     }  # fmt: skip
     home = Path("~/rules.yaml").expanduser()
     policy, store = Path.cwd() / "policy", "postgresql://host/handoff"
     assert read_settings(given) == Settings(
-        tmp_path, home, policy, True, 1, 2, 3, 4, store, "k", True, max_wait_ms=5, spill=tmp_path / "spill"
+        tmp_path,
+        home,
+        policy,
+        True,
+        1,
+        2,
+        3,
+        4,
+        store,
+        "k",
+        True,
+        max_wait_ms=5,
+        spill=tmp_path / "spill",
+        confidence=tmp_path / "confidence.json",
     )
     assert read_settings({"HANDOFF_STORE": "none"}).store is None
 

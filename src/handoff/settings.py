@@ -3,6 +3,7 @@
     HANDOFF_MODELS           folder with the trained models                              ./models
     HANDOFF_RULES            file of rules instead of those that ship with the package   (shipped)
     HANDOFF_POLICY           folder with policy.yaml, teams.yaml, messages.yaml           (shipped)
+    HANDOFF_CONFIDENCE       file of `handoff calibrate`: rules go by calibrated AI confidence  (as reported)
     HANDOFF_REQUIRE_MODEL    "true": not ready (503) without an escalation model          false
     HANDOFF_MAX_BODY_BYTES   largest body of one conversation                             8388608
     HANDOFF_MAX_BATCH_BYTES  largest body of a batch                                      67108864
@@ -81,6 +82,7 @@ class Settings:
     keep_alive_seconds: int = 75
     max_wait_ms: int = 250
     spill: Path = Path("handoff-spill")
+    confidence: Path | None = None
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -94,7 +96,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _value(field: str, text: str) -> Path | str | bool | int | None:
-    if field in ("models", "rules", "policy", "spill"):
+    if field in ("models", "rules", "policy", "confidence", "spill"):
         return Path(text).expanduser().absolute()
     if field in ("store", "keys") and text.lower() == "none":
         return None

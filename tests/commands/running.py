@@ -9,5 +9,7 @@ from handoff.commands import app
 
 def run(*arguments: object, columns: int = 100, **environment: str) -> Result:
     """Exit status, stdout and stderr. Models and rules of whoever runs the tests are left out of it."""
-    env = {"HANDOFF_MODELS": "no-such-folder", "HANDOFF_RULES": "", "HANDOFF_POLICY": "", "COLUMNS": str(columns)}
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={**env, **environment})
+    env = {"HANDOFF_MODELS": "no-such-folder", "HANDOFF_RULES": "", "HANDOFF_POLICY": "", "HANDOFF_CONFIDENCE": ""}
+    return CliRunner().invoke(
+        app, [str(argument) for argument in arguments], env={**env, "COLUMNS": str(columns), **environment}
+    )

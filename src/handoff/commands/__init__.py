@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from handoff.commands import (
     backtest,
+    calibrate,
     evaluate,
     export,
     features,
@@ -24,6 +25,7 @@ from handoff.commands._app import app
 __all__ = [
     "app",
     "backtest",
+    "calibrate",
     "evaluate",
     "export",
     "features",

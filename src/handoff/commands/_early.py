@@ -63,7 +63,7 @@ def beyond(wanted: Wanted, model: Any, found: Evaluation, read: Callable[[], Ite
             raise typer.BadParameter("costs need an escalation model of target escalated or needed_human")
         return None
     settings = read_settings()
-    rules = load_rules(settings.rules)
+    rules = load_rules(settings.rules, settings.confidence)
     judge = Judge(rules, load_policy(settings.policy, rules), model)
     early = None
     if wanted.early_warning:

@@ -29,7 +29,7 @@ def judge_of(model: Path | None, models: Path | None, *, routing: bool = False) 
     A version that was asked for by name must hold (`BadModel`); a champion that does not is no reason to fail.
     """
     settings = read_settings()
-    rules = load_rules(settings.rules)
+    rules = load_rules(settings.rules, settings.confidence)
     root = models if models is not None else settings.models
     escalation = named_escalation(model) if model is not None else _escalation(root)
     return Judge(rules, load_policy(settings.policy, rules), escalation, _routing(root) if routing else None)

@@ -33,6 +33,7 @@ class Changes(msgspec.Struct, frozen=True):
     """What is changed against the system in use, and the prices of both bills. None: as it is."""
 
     rules: Path | None
+    confidence: Path | None
     policy: Path | None
     cuts: str | None
     trigger: str | None
@@ -41,13 +42,15 @@ class Changes(msgspec.Struct, frozen=True):
 
     @property
     def nothing(self) -> bool:
-        return all(value is None for value in (self.rules, self.policy, self.cuts, self.trigger, self.model))
+        changes = (self.rules, self.confidence, self.policy, self.cuts, self.trigger, self.model)
+        return all(value is None for value in changes)
 
 
 def changed(judge: Judge, changes: Changes) -> Judge:
     """The judge with the changes. Raises `BadPolicy`, `BadModel` or misuse naming what does not hold."""
-    rules = load_rules(changes.rules) if changes.rules is not None else judge.rules
-    policy = load_policy(changes.policy or read_settings().policy, rules)
+    settings = read_settings()
+    rules = load_rules(changes.rules or settings.rules, changes.confidence or settings.confidence)
+    policy = load_policy(changes.policy or settings.policy, rules)
     if changes.cuts is not None:
         policy = msgspec.structs.replace(policy, cuts=_cuts(changes.cuts), version=f"{policy.version}+cuts")
     if changes.trigger is not None:
@@ -60,7 +63,7 @@ def run(judge: Judge, changes: Changes, read: Callable[[], Iterable[Conversation
     """Decide all conversations by both."""
     if changes.nothing:
         raise typer.BadParameter(
-            "name what changes: --new-rules, --new-policy, --new-cuts, --new-trigger or --new-model",
+            "name what changes: --new-rules, --new-confidence, --new-policy, --new-cuts, --new-trigger or --new-model",
             param_hint="--what-if",
         )
     other, costs = changed(judge, changes), load_costs(changes.costs)

@@ -41,7 +41,7 @@ def backtest_command(
     Example: `handoff backtest --rules my-rules.yaml --data data/sample`
     """
     settings = read_settings()
-    new, current = load_rules(rules), load_rules(settings.rules)
+    new, current = (load_rules(path, settings.confidence) for path in (rules, settings.rules))
     policy = load_policy(settings.policy, new)
     with progress("conversations") as step:
         result = backtest(counted(data, step), new, current, against=against.value, policy=policy)

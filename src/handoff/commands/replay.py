@@ -34,6 +34,9 @@ def replay_command(
     new_rules: Annotated[
         Path | None, typer.Option("--new-rules", help="What if: this file of rules.", exists=True)
     ] = None,
+    new_confidence: Annotated[
+        Path | None, typer.Option("--new-confidence", help="What if: this file of 'handoff calibrate'.", exists=True)
+    ] = None,
     new_policy: Annotated[
         Path | None, typer.Option("--new-policy", help="What if: this policy folder.", exists=True, file_okay=False)
     ] = None,
@@ -63,7 +66,7 @@ def replay_command(
 
     Or: `handoff replay data/sample --what-if --new-cuts 0.2,0.4,0.6,0.9`
     """
-    changes = Changes(new_rules, new_policy, new_cuts, new_trigger, new_model, costs)
+    changes = Changes(new_rules, new_confidence, new_policy, new_cuts, new_trigger, new_model, costs)
     if what_if:
         found = run(judge_of(model, models), changes, source(file, store))
         print_json(found) if as_json else print_what_if(found, costs is None)

@@ -72,7 +72,8 @@ def serve(
     own_key = _tell_about_keys(keys, without_keys)
     settings = read_settings()
     _check_keys(settings, host, address, is_given=keys is not None)
-    load_policy(settings.policy, load_rules(settings.rules))  # a worker would only find out, and be started again
+    # A worker would only find out, and be started again.
+    load_policy(settings.policy, load_rules(settings.rules, settings.confidence))
     _check_free(host, address, port)
     url = f"http://{f'[{address}]' if ':' in address else address}:{port}"
     console.print(f"Starting on {url}", markup=False)
@@ -92,7 +93,11 @@ def _tell_workers(models: Path | None, rules: Path | None, store: str | None) ->
     settings = read_settings()
     os.environ["HANDOFF_MODELS"] = str(settings.models.absolute())
     os.environ["HANDOFF_SPILL"] = str(settings.spill.absolute())
-    for name, path in (("HANDOFF_RULES", settings.rules), ("HANDOFF_POLICY", settings.policy)):
+    for name, path in (
+        ("HANDOFF_RULES", settings.rules),
+        ("HANDOFF_POLICY", settings.policy),
+        ("HANDOFF_CONFIDENCE", settings.confidence),
+    ):
         if path is not None:
             os.environ[name] = str(path)
     os.environ["HANDOFF_STORE"] = "none" if settings.store is None else _absolute(settings.store)

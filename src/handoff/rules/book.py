@@ -19,6 +19,7 @@ import yaml
 
 from handoff.errors import BadPolicy, nearest
 from handoff.features import FEATURE_NAMES
+from handoff.rules.confidence import ConfidenceCalibration, load_confidence
 from handoff.rules.reasons import REASONS
 
 if TYPE_CHECKING:
@@ -85,10 +86,14 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class RuleBook(msgspec.Struct, frozen=True, dict=True):
-    """All rules in the order of their file, and a digest of that file (twelve hexadecimal digits)."""
+    """All rules in the order of their file, and a digest of that file (twelve hexadecimal digits).
+
+    With `confidence` they go by the assistant's calibrated confidence, and the digest covers that file too.
+    """
 
     rules: tuple[Rule, ...]
     version: str
+    confidence: ConfidenceCalibration | None = None
 
     @cached_property
     def conditions(self) -> Conditions:
@@ -104,11 +109,11 @@ class RuleBook(msgspec.Struct, frozen=True, dict=True):
         raise KeyError(rule_id)
 
 
-def load_rules(path: Path | None = None) -> RuleBook:
-    """The rules in `path`, or those that ship with the package.
+def load_rules(path: Path | None = None, confidence: Path | None = None) -> RuleBook:
+    """The rules in `path`, or those that ship with the package; they go by confidence calibrated as `confidence` says.
 
     Raises `BadPolicy` for a file that is not YAML, a misspelt feature, field, test, urgency, reason or group, a
-    repeated id, and a sentence (`says`) that shows something other than features.
+    repeated id, a sentence (`says`) that shows something other than features, and a calibration that does not hold.
     """
     name = str(path) if path else "rules.yaml"
     try:
@@ -127,7 +132,8 @@ def load_rules(path: Path | None = None) -> RuleBook:
         raise BadPolicy(f"{name}: no list of rules; expected 'rules:' followed by records")
     rules = tuple(_rule(name, number, record) for number, record in enumerate(records, 1))
     _check_ids(name, rules)
-    return RuleBook(rules, hashlib.sha256(text.encode()).hexdigest()[:12])
+    calibration, content = (None, b"") if confidence is None else load_confidence(confidence)
+    return RuleBook(rules, hashlib.sha256(text.encode() + content).hexdigest()[:12], calibration)
 
 
 def _check_ids(name: str, rules: tuple[Rule, ...]) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from handoff.features import FEATURE_NAMES, FEATURES
 from handoff.features.table import Fact
 from handoff.rules.book import DECIMALS, NUMBER_TESTS, NameTest, NumberTest, Rule, Test
+from handoff.rules.confidence import CONFIDENCE_FEATURES
 
 _FACTS = frozenset(feature.name for feature in FEATURES if isinstance(feature.source, Fact))
 
@@ -48,20 +49,31 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """When a rule holds, and what it says then. `shown` are the features of its sentence, with their columns."""
+    """When a rule holds, and what it says then. `shown` are the features of its sentence, with their columns;
+    `confidence` are the parts of the sentence that show the AI's confidence."""
 
     rule: Rule
     groups: tuple[Group, ...]
     is_about_facts: bool
     shown: tuple[tuple[str, int], ...]
+    confidence: tuple[str, ...] = ()
 
     def holds(self, row: Row, names: Names) -> bool:
         return any(group.passes(row, names) for group in self.groups)
 
-    def sentence(self, row: Row) -> str:
+    def sentence(self, row: Row, raw: Row) -> str:
+        """What the rule says of a row, and what the confidence in it was as reported, where `raw` differs."""
         if "{" not in self.rule.says:
             return self.rule.says
-        return self.rule.says.format_map({name: row[column] for name, column in self.shown})
+        says = self.rule.says.format_map(self._values(row))
+        return says if row is raw or not self.confidence else says + self._reported(row, raw)
+
+    def _reported(self, row: Row, raw: Row) -> str:
+        used, before = ([part.format_map(self._values(each)) for part in self.confidence] for each in (row, raw))
+        return "" if used == before else f" (calibrated; reported as {', '.join(before)})"
+
+    def _values(self, row: Row) -> dict[str, float]:
+        return {name: row[column] for name, column in self.shown}
 
 
 class Conditions(msgspec.Struct, frozen=True):
@@ -83,7 +95,8 @@ def conditions(rules: Sequence[Rule]) -> Conditions:
 
 def _condition(rule: Rule) -> Condition:
     tests = [test for group in rule.when for test in group]
-    shown = {field for _, field, _, _ in string.Formatter().parse(rule.says) if field is not None}
+    parts = [(field, spec) for _, field, spec, _ in string.Formatter().parse(rule.says) if field is not None]
+    shown = {field for field, _ in parts}
     return Condition(
         rule=rule,
         groups=tuple(_group(group) for group in rule.when),
@@ -91,6 +104,7 @@ def _condition(rule: Rule) -> Condition:
             isinstance(t, NameTest) or (isinstance(t, NumberTest) and t.feature in _FACTS) for t in tests
         ),
         shown=tuple((name, FEATURE_NAMES.index(name)) for name in sorted(shown)),
+        confidence=tuple(f"{{{field}:{spec}}}" for field, spec in parts if field in CONFIDENCE_FEATURES),
     )
 
 

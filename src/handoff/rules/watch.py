@@ -14,6 +14,7 @@ import msgspec
 
 from handoff.features import Moment
 from handoff.rules.book import Rule, RuleBook
+from handoff.rules.confidence import UsedConfidence
 from handoff.transcript import Conversation
 
 
@@ -31,37 +32,42 @@ class Watch:
     A rule is asked again only where a number that it reads has changed.
     """
 
-    __slots__ = ("_conditions", "_declined", "_episode", "_holding", "_names", "_row")
+    __slots__ = ("_conditions", "_declined", "_episode", "_holding", "_names", "_raw", "_row", "_used")
 
     def __init__(self, book: RuleBook, names: dict[str, str | None]) -> None:
         self._conditions, self._names = book.conditions, names
+        self._used = None if book.confidence is None else UsedConfidence(book.confidence)
         self._episode = 0
         self._start_anew()
 
     def _start_anew(self) -> None:
         self._holding: dict[int, Fired] = {}
         self._row: tuple[float, ...] | None = None
+        self._raw: tuple[float, ...] = ()
         self._declined = False
 
     def step(self, moment: Moment) -> tuple[Fired, ...]:
         """The rules that hold right after the moment's message, in the order of the file."""
+        raw = moment.row_since_decline
+        row = raw if self._used is None else self._used.row(moment)
         if moment.episode != self._episode or moment.owner == "human" or moment.message.event == "declined":
             self._start_anew()
             self._episode = moment.episode
         if moment.owner == "human" or moment.message.event in ("declined", "resolved"):
             return ()
-        row = moment.row_since_decline
-        for place in self._concerned(row, moment.declined):
+        for place in self._concerned(row, raw, moment.declined):
             self._ask(place, row, moment)
-        self._row, self._declined = row, moment.declined
+        self._row, self._raw, self._declined = row, raw, moment.declined
         return tuple(self._holding[place] for place in sorted(self._holding))
 
-    def _concerned(self, row: tuple[float, ...], declined: bool) -> Iterable[int]:
+    def _concerned(self, row: tuple[float, ...], raw: tuple[float, ...], declined: bool) -> Iterable[int]:
         """The rules that may hold or say something else than before. An unchanged number is the same object."""
         before, readers = self._row, self._conditions.readers
         if before is None or declined != self._declined:
             return range(len(self._conditions.all))
-        changed = [readers[i] for i, (old, new) in enumerate(zip(before, row, strict=True)) if old is not new]
+        changed = [readers[i] for i in _changed(before, row)]
+        if row is not raw:  # the sentence shows what was reported, too
+            changed += [readers[i] for i in _changed(self._raw, raw)]
         return set().union(*changed)
 
     def _ask(self, place: int, row: tuple[float, ...], moment: Moment) -> None:
@@ -69,10 +75,14 @@ class Watch:
         if (moment.declined and condition.is_about_facts) or not condition.holds(row, self._names):
             self._holding.pop(place, None)
             return
-        before, says = self._holding.get(place), condition.sentence(row)
+        before, says = self._holding.get(place), condition.sentence(row, moment.row_since_decline)
         if before is None or before.says != says:
             since = (moment.message.message_id or "") if before is None else before.message_id
             self._holding[place] = Fired(condition.rule, since, says)
+
+
+def _changed(before: tuple[float, ...], row: tuple[float, ...]) -> Iterable[int]:
+    return [i for i, (old, new) in enumerate(zip(before, row, strict=True)) if old is not new]
 
 
 def name_facts(conversation: Conversation) -> dict[str, str | None]:

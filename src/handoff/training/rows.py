@@ -159,6 +159,20 @@ def routing_table(conversations: Iterable[Conversation]) -> RoutingTable:
     )
 
 
+def source_of(conversation: Conversation) -> Source:
+    """What the conversation is grouped, ordered and sliced by."""
+    facts = conversation.facts
+    return Source(
+        conversation_id=conversation.conversation_id,
+        customer_id=facts.customer_id,
+        started=next((m.sent_at.timestamp() for m in conversation.messages if m.sent_at is not None), None),
+        plan=facts.plan,
+        region=facts.region,
+        locale=conversation.locale,
+        channel=conversation.channel,
+    )
+
+
 @dataclass(slots=True)
 class _Reading:
     """What is gathered along the way: sources, the digest of the data, and candidates for the exam."""
@@ -176,19 +190,7 @@ class _Reading:
         return list(follow(before_the_end(conversation)))
 
     def keep(self, conversation: Conversation, *, wanted: bool) -> None:
-        facts = conversation.facts
-        started = next((m.sent_at.timestamp() for m in conversation.messages if m.sent_at is not None), None)
-        self.sources.append(
-            Source(
-                conversation.conversation_id,
-                facts.customer_id,
-                started,
-                facts.plan,
-                facts.region,
-                conversation.locale,
-                conversation.channel,
-            )
-        )
+        self.sources.append(source_of(conversation))
         if len(conversation.messages) <= CANDIDATE_MESSAGES:
             self._sample(self._wanted if wanted else self._others, conversation)
 
