@@ -14,8 +14,9 @@ SOURCE = ROOT / "src" / "handoff"
 
 # A package may import those before it, and itself. `training`, `quality` and `commands` come last: only they see it all.
 ORDER = (
-    "errors", "settings", "transcript", "formats", "ingest", "calibration", "signals", "features", "rules", "models",
-    "access", "policy", "decision", "metrics", "store", "client", "analytics", "simulate", "steps", "training", "quality",
+    "errors", "settings", "kept", "transcript", "formats", "ingest", "calibration", "signals", "features", "rules",
+    "models", "access", "policy", "decision", "metrics", "store", "client", "analytics", "simulate", "steps", "training",
+    "quality",
     "commands",
 )  # fmt: skip
 HEAVY = ("torch", "mlflow", "bentoml", "pandas", "sklearn", "sentence_transformers", "lightgbm")

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from handoff.kept import Kept
 from handoff.transcript import Conversation, Customer, Environment, Message
 from handoff.transcript import redact as redact_module
+from handoff.transcript.names import may_name, names_pattern
 from handoff.transcript.redact import redact, redact_text
 
 MASKED = {
@@ -198,12 +200,26 @@ def test_an_absent_name_stays_absent() -> None:
 
 
 def test_what_is_remembered_is_masked_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redact_module, "_kept", kept := dict[bytes, str]())
-    monkeypatch.setattr(redact_module, "TEXTS_KEPT", 3)
+    monkeypatch.setattr(redact_module, "_kept", kept := Kept[bytes, str](2))
     for number in range(5):
         text = f"Ana wrote {number} to ana@example.com"
         expected = f"[name] wrote {number} to [email]"
         assert [redact_text(text, ("Ana",)), redact_text(text, ("Ana",))] == [expected, expected]
     assert redact_text("Ana wrote 4 to ana@example.com", ("Bob",)) == "Ana wrote 4 to [email]"
-    assert len(kept) == 3
-    assert "ana@" not in repr(kept)
+    assert len(kept) == 4
+    assert "ana@" not in repr((kept.newer, kept.older))
+
+
+@given(
+    st.lists(
+        st.sampled_from(["Ana", "López", "J.", "Anne-Marie", "O'Neil", "Will", "Øre", "李", "İpek", "", "."]),
+        min_size=1,
+    ).map(" ".join),
+    st.lists(
+        st.sampled_from(["ana", "LOPEZ", "j", "Marie", "neil", "Will.", "ore", "李", "ipek", "[name]", ",", "hi"])
+    ).map(" ".join),
+)
+def test_a_name_is_looked_for_wherever_it_may_be(name: str, text: str) -> None:
+    pattern = names_pattern((name,))
+    masked = pattern.sub(lambda found: found["kept"] or "[name]", text) if pattern is not None else text
+    assert masked == text or may_name((name,), text)

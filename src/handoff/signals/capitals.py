@@ -21,6 +21,8 @@ _PRINTED = re.compile(
     r"|\bHTTP/\d(?:\.\d)?(?: \d{3}(?: [A-Z]+){0,4})?"
     r"|(?<!\S)/\S+"
 )
+# Every match of it contains one of these.
+_PARTS_PRINTED = ("/", "*", "[url]", "SELECT", "INSERT", "UPDATE", "DELETE", "TABLE")
 # An acronym that no list holds is rarely longer.
 MAX_ACRONYM_LETTERS = 5
 
@@ -40,12 +42,10 @@ class Shouting(NamedTuple):
 
 def shouting(own: str) -> Shouting:
     """How much of a message is shouted. Placeholders, and words with a digit or an underscore, are neither."""
-    text = own
-    if text.isascii() and not _TWO_CAPITALS.search(text):
-        return Shouting(0.0 if _LETTER.search(_PLACEHOLDER.sub(" ", text)) else None, 0)
-    text = _PRINTED.sub(" ", text)
-    text = _PLACEHOLDER.sub(" ", text) if "[" in text else text
-    tokens = _WORD.findall(text)
+    if own.isascii() and not has_two_capitals(own):
+        return calm(has_letter(own))
+    text = _PRINTED.sub(" ", own) if any(part in own for part in _PARTS_PRINTED) else own
+    tokens = _tokens(text)
     words = [word for word in tokens if _is_plain(word)]
     letters = sum(map(_cased, words))
     if not letters:
@@ -53,6 +53,35 @@ def shouting(own: str) -> Shouting:
     capital = [word for word in words if word.isupper()]
     shouted = _shouted(capital, words, _names(tokens)) if capital else []
     return Shouting(sum(map(_cased, shouted)) / letters, len(shouted))
+
+
+def calm(letters: bool) -> Shouting:
+    """What a text says in which nothing is shouted, with or without letters."""
+    return Shouting(0.0 if letters else None, 0)
+
+
+def has_two_capitals(text: str) -> bool:
+    """Whether two capitals stand together; without, nothing in an ASCII text is shouted."""
+    return not text.islower() and _TWO_CAPITALS.search(text) is not None
+
+
+def has_letter(text: str) -> bool:
+    """Whether there is a Latin letter outside of placeholders."""
+    return _LETTER.search(_PLACEHOLDER.sub(" ", text)) is not None
+
+
+def has_capital_word(text: str) -> bool:
+    """Whether a word is all in capitals; without, and without a "/", nothing in a text is shouted."""
+    return any(word.isupper() for word in _tokens(text) if _is_plain(word))
+
+
+def has_cased_letter(text: str) -> bool:
+    """Whether a word has letters of which there are capitals."""
+    return any(_cased(word) for word in _tokens(text) if _is_plain(word))
+
+
+def _tokens(text: str) -> list[str]:
+    return _WORD.findall(_PLACEHOLDER.sub(" ", text) if "[" in text else text)
 
 
 def _shouted(capital: list[str], words: list[str], names: frozenset[str]) -> list[str]:
@@ -94,7 +123,7 @@ def _is_acronym(word: str) -> bool:
 
 
 def _is_plain(word: str) -> bool:
-    return "_" not in word and not any(map(str.isdigit, word))
+    return word.isalpha() or ("_" not in word and not any(map(str.isdigit, word)))
 
 
 def _cased(word: str) -> int:

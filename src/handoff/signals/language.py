@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
 
 from handoff.signals.data import read_yaml
 
@@ -26,18 +27,30 @@ _SCRIPTS = {
     "DEVANAGARI": "hi",
 }
 _LETTERS_READ = 400
+_FIRST_NOT_LATIN = "\u0370"
+_NOT_LATIN = re.compile(f"[{_FIRST_NOT_LATIN}-\U0010ffff]")
+# More than there are small words of any language.
+_BITS = 16
 
 
-def guess(own: str, words: Sequence[str]) -> str | None:
-    """The language of a message as a two-letter code; None when it cannot be told."""
-    return (None if own.isascii() else _by_script(own)) or _by_small_words(words)
+def guess(own: str, small: Sequence[str]) -> str | None:
+    """The language of a message as a two-letter code, from text and small words; None when it cannot be told."""
+    return (None if own.isascii() else _by_script(own)) or _by_small_words(small)
+
+
+def small_words(words: Iterable[str]) -> list[str]:
+    """Those of the words that tell a language, in order."""
+    votes = _votes()
+    return [word for word in words if word in votes]
 
 
 def _by_script(own: str) -> str | None:
     """The language of the script in which most letters are written; kana among Chinese signs make it Japanese."""
+    if not any(map(str.isalpha, _NOT_LATIN.findall(own, 0, _LETTERS_READ))):
+        return None
     counts: dict[str | None, int] = {}
     for letter in filter(str.isalpha, own[:_LETTERS_READ]):
-        script = None if letter < "\u0370" else _SCRIPTS.get(unicodedata.name(letter, "").split(" ")[0].split("-")[0])
+        script = None if letter < _FIRST_NOT_LATIN else _script(letter)
         counts[script] = counts.get(script, 0) + 1
     if not counts:
         return None
@@ -46,29 +59,46 @@ def _by_script(own: str) -> str | None:
     return max(counts, key=lambda script: counts[script])
 
 
-def _by_small_words(words: Sequence[str]) -> str | None:
-    table, alone = _small_words()
-    votes: dict[str, int] = {}
-    for word in set(words):
-        for language in table.get(word, ()):
-            votes[language] = votes.get(language, 0) + 1
-    if not votes:
+@lru_cache(maxsize=4_096)
+def _script(letter: str) -> str | None:
+    return _SCRIPTS.get(unicodedata.name(letter, "").split(" ")[0].split("-")[0])
+
+
+def _by_small_words(small: Sequence[str]) -> str | None:
+    if not small:
         return None
-    (first, most), *others = sorted(votes.items(), key=lambda vote: -vote[1])
-    if others and others[0][1] == most:
-        return None
-    if most >= MIN_SMALL_WORDS:
+    first, most = _winner(sum(map(_votes().__getitem__, set(small))))
+    if first is None or most >= MIN_SMALL_WORDS:
         return first
-    return next((alone[word] for word in words if word in alone), None)
+    alone = _alone()
+    return next((alone[word] for word in small if word in alone), None)
+
+
+@lru_cache(maxsize=4_096)
+def _winner(votes: int) -> tuple[str | None, int]:
+    """The language with the most votes and how many those are; None for a draw."""
+    counts = sorted(((votes >> _BITS * place) % 2**_BITS, language) for place, language in enumerate(_lists()))
+    (second, _), (most, language) = counts[-2:]
+    return (None if second == most else language), most
 
 
 @cache
-def _small_words() -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """By word, the languages that have it; and words that tell a language alone."""
-    lists = read_yaml("wordlists/languages.yaml")
-    table: dict[str, tuple[str, ...]] = {}
-    for language, kinds in lists.items():
+def _votes() -> dict[str, int]:
+    """By small word, one vote for each language that has it: a number with a digit of 16 bits for each language."""
+    votes: dict[str, int] = {}
+    for place, kinds in enumerate(_lists().values()):
         for word in {word for lines in kinds.values() for line in lines for word in line.split()}:
-            table[word] = (*table.get(word, ()), language)
-    alone = {word: language for language, kinds in lists.items() for line in kinds["alone"] for word in line.split()}
-    return table, alone
+            votes[word] = votes.get(word, 0) + (1 << _BITS * place)
+    return votes
+
+
+@cache
+def _alone() -> dict[str, str]:
+    """By word, the language that it tells alone."""
+    return {word: language for language, kinds in _lists().items() for line in kinds["alone"] for word in line.split()}
+
+
+@cache
+def _lists() -> dict[str, dict[str, list[str]]]:
+    lists: dict[str, dict[str, list[str]]] = read_yaml("wordlists/languages.yaml")
+    return lists

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -56,18 +56,39 @@ class CompiledEntry:
     unless: tuple[Phrase, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A phrase that may match: its entry's place, and which sets of words it cannot do without, as bits."""
+
+    index: int
+    phrase: Phrase
+    needs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """The phrases of all entries for one reader.
+
+    `anchors` leads from a word to the phrases that may match where it occurs, `unless` from an entry's place to the
+    phrases that cancel it; `parts` holds the bits of a word: which of the sets that phrases need it is in.
+    """
+
+    anchors: Mapping[str, tuple[Candidate, ...]]
+    unless: Mapping[int, tuple[Candidate, ...]]
+    parts: Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Lexicon:
     """All entries, and what the tokeniser takes from them.
 
-    `spelling` maps a token to the words it stands for, `vocabulary` holds every word of a phrase,
-    `anchors` leads, for each reader, from a word to the phrases (entry and place) that it may begin a match of.
+    `spelling` maps a token to the words it stands for, `vocabulary` holds every word of a phrase.
     """
 
     entries: tuple[CompiledEntry, ...]
     spelling: Mapping[str, tuple[str, ...]]
     vocabulary: frozenset[str]
-    anchors: Mapping[str, Mapping[str, tuple[tuple[int, Phrase], ...]]]
+    phrases: Mapping[str, Phrases]
 
     def known(self, word: str) -> bool:
         """Whether a word is one that a phrase may hold, or a common one with a double letter."""
@@ -156,11 +177,6 @@ def _phrase(file: str, entry: str, field: str, written: str, groups: Groups) -> 
 
 def _lexicon(entries: tuple[CompiledEntry, ...]) -> Lexicon:
     vocabulary = frozenset().union(*(p.words for c in entries for p in (*c.phrases, *c.unless)))
-    anchors: dict[str, dict[str, list[tuple[int, Phrase]]]] = {"customer": {}, "assistant": {}}
-    for index, compiled in enumerate(entries):
-        for phrase in compiled.phrases:
-            for word in phrase.anchors:
-                anchors[compiled.entry.reads].setdefault(word, []).append((index, phrase))
     mended = {
         w for c in entries if c.entry.slips == "mended" for p in c.phrases[: len(c.entry.phrases)] for w in p.words
     }
@@ -168,8 +184,31 @@ def _lexicon(entries: tuple[CompiledEntry, ...]) -> Lexicon:
         entries=entries,
         spelling={**slips(mended, vocabulary | double_letters()), **contractions()},
         vocabulary=vocabulary | double_letters(),
-        anchors={role: {w: tuple(found) for w, found in table.items()} for role, table in anchors.items()},
+        phrases={reader: _phrases(entries, reader) for reader in get_args(Reader)},
     )
+
+
+def _phrases(entries: tuple[CompiledEntry, ...], reader: Reader) -> Phrases:
+    bits: dict[frozenset[str], int] = {}
+
+    def candidate(index: int, phrase: Phrase, sets: Iterable[frozenset[str]]) -> Candidate:
+        return Candidate(index, phrase, sum({bits.setdefault(words, 1 << len(bits)) for words in sets}))
+
+    anchors: dict[str, list[Candidate]] = {}
+    unless: dict[int, tuple[Candidate, ...]] = {}
+    for index, compiled in enumerate(entries):
+        if compiled.entry.reads != reader:
+            continue
+        unless[index] = tuple(candidate(index, p, (p.anchors, *p.others)) for p in compiled.unless)
+        for phrase in compiled.phrases:
+            found = candidate(index, phrase, phrase.others)
+            for word in phrase.anchors:
+                anchors.setdefault(word, []).append(found)
+    parts: dict[str, int] = {}
+    for words, bit in bits.items():
+        for word in words:
+            parts[word] = parts.get(word, 0) | bit
+    return Phrases({word: tuple(found) for word, found in anchors.items()}, unless, parts)
 
 
 def slips(words: Iterable[str], taken: frozenset[str]) -> dict[str, tuple[str, ...]]:

@@ -9,9 +9,13 @@ in quotation marks, as the label of a button does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from itertools import repeat
+from operator import or_
+from typing import NamedTuple
 
 from handoff.signals.data import read_sets
-from handoff.signals.lexicon import CompiledEntry, Lexicon
+from handoff.signals.lexicon import CompiledEntry, Lexicon, Phrases
 from handoff.signals.negation import MAX_WORDS_BEFORE, is_negated, may_carry_over
 
 # First and last token of a match, the last one excluded.
@@ -24,34 +28,48 @@ MAX_SPANNING_WORDS = 24
 MAX_QUOTED_WORDS = 12
 
 
+class _Text(NamedTuple):
+    """The tokens of a message, the same as one string, the sets of words that it holds one of (as bits, see
+    `Phrases`), and which of its tokens are quoted."""
+
+    tokens: list[str]
+    joined: str
+    held: int
+    quoted: frozenset[int]
+
+
 def hits(words: Sequence[str], role: str, lexicon: Lexicon) -> dict[str, int]:
     """How often each entry that reads this role occurs, entries without a match left out."""
-    plain, quoted = _quotations(words) if '"' in words else (words, frozenset())
-    tokens = [".", *plain, "."]
+    phrases = lexicon.phrases.get(role)
+    if phrases is None or phrases.anchors.keys().isdisjoint(words):
+        return {}
+    plain, quoted = _quotations(words) if '"' in words else (words, frozenset[int]())
+    text = _text([".", *plain, "."], quoted, phrases)
     counts: dict[str, int] = {}
-    for index, (spans, joined) in _matches(tokens, role, lexicon).items():
+    for index, spans in _matches(text, phrases).items():
         compiled = lexicon.entries[index]
-        kept = _counted(spans, tokens, joined, quoted, compiled)
+        kept = _counted(spans, text, compiled, _covered(text, phrases, index))
         if kept:
-            counts[compiled.entry.id] = _count(kept, tokens, compiled)
+            counts[compiled.entry.id] = _count(kept, text.tokens, compiled)
     return counts
 
 
 def hits_across(tail: Sequence[str], words: Sequence[str], role: str, lexicon: Lexicon) -> dict[str, int]:
     """As `hits`, only of matches that begin in `tail` and end in `words`."""
+    phrases = lexicon.phrases.get(role)
     before = [word for word in tail[-MAX_SPANNING_WORDS:] if word != '"']
     after = [word for word in words[:MAX_SPANNING_WORDS] if word != '"']
-    if not before or not after or before[-1] == ".":
+    if phrases is None or not before or not after or before[-1] == ".":
         return {}
-    tokens = [".", *before, *after, "."]
+    text = _text([".", *before, *after, "."], frozenset(), phrases)
     border = 1 + len(before)
     counts: dict[str, int] = {}
-    for index, (spans, joined) in _matches(tokens, role, lexicon).items():
+    for index, spans in _matches(text, phrases).items():
         compiled = lexicon.entries[index]
         across = [span for span in spans if span[0] < border < span[1]]
-        kept = _counted(across, tokens, joined, frozenset(), compiled) if across else []
+        kept = _counted(across, text, compiled, _covered(text, phrases, index)) if across else []
         if kept:
-            counts[compiled.entry.id] = _count(kept, tokens, compiled)
+            counts[compiled.entry.id] = _count(kept, text.tokens, compiled)
     return counts
 
 
@@ -59,40 +77,40 @@ def denied_across(
     tail: Sequence[str], words: Sequence[str], found: Iterable[str], role: str, lexicon: Lexicon
 ) -> frozenset[str]:
     """Those of the entries `found` of which every match is denied by the message before: "it's not", "urgent"."""
+    phrases = lexicon.phrases.get(role)
     before = [word for word in tail[-MAX_WORDS_BEFORE:] if word != '"']
     plain, quoted = _quotations(words)
-    if not may_carry_over(before, plain):
+    if phrases is None or not may_carry_over(before, plain):
         return frozenset()
-    tokens, entries = [".", *plain, "."], set(found)
+    text, entries = _text([".", *plain, "."], quoted, phrases), set(found)
     together = [*before, *plain, "."]
     denied: set[str] = set()
-    for index, (spans, joined) in _matches(tokens, role, lexicon).items():
+    for index, spans in _matches(text, phrases).items():
         compiled = lexicon.entries[index]
         if compiled.entry.id not in entries or compiled.entry.negation != "silences":
             continue
-        kept = _counted(spans, tokens, joined, quoted, compiled)
+        kept = _counted(spans, text, compiled, _covered(text, phrases, index))
         if all(is_negated(together, len(before) + start - 1, len(before) + end - 1) for start, end in kept):
             denied.add(compiled.entry.id)
     return frozenset(denied)
 
 
-def _matches(tokens: list[str], role: str, lexicon: Lexicon) -> dict[int, tuple[list[Span], str]]:
-    """By entry, every match of its phrases, and the tokens as one string.
+def _text(tokens: list[str], quoted: frozenset[int], phrases: Phrases) -> _Text:
+    held = reduce(or_, map(phrases.parts.get, set(tokens), repeat(0)))
+    return _Text(tokens, f" {' '.join(tokens)} ", held, quoted)
 
-    A phrase of which a word is missing is not tried.
-    """
-    anchors = lexicon.anchors.get(role, {})
-    present = set(tokens)
-    candidates = {found for word in present & anchors.keys() for found in anchors[word]}
-    if not candidates:
-        return {}
-    joined = " " + " ".join(tokens) + " "
-    matches: dict[int, tuple[list[Span], str]] = {}
-    for index, phrase in candidates:
-        if any(map(present.isdisjoint, phrase.others)):
-            continue
-        for start, end in phrase.spans(joined):
-            matches.setdefault(index, ([], joined))[0].append(_token_span(joined, start, end))
+
+def _matches(text: _Text, phrases: Phrases) -> dict[int, list[Span]]:
+    """By entry, every match of its phrases. A phrase of which a word is missing is not tried."""
+    held, anchors = text.held, phrases.anchors
+    # Each once, in a fixed order.
+    candidates = dict.fromkeys(
+        found for word in text.tokens if word in anchors for found in anchors[word] if found.needs & held == found.needs
+    )
+    matches: dict[int, list[Span]] = {}
+    for found in candidates:
+        for start, end in found.phrase.spans(text.joined):
+            matches.setdefault(found.index, []).append(_token_span(text.joined, start, end))
     return matches
 
 
@@ -101,28 +119,31 @@ def _token_span(joined: str, start: int, end: int) -> Span:
     return first, first + joined.count(" ", start, end)
 
 
-def _counted(
-    spans: Iterable[Span], tokens: Sequence[str], joined: str, quoted: frozenset[int], compiled: CompiledEntry
-) -> list[Span]:
+def _counted(spans: list[Span], text: _Text, compiled: CompiledEntry, cancelled: list[Span]) -> list[Span]:
     """The matches that count: not cancelled, not negated, not quoted; leftmost, then longest, none overlapping."""
     entry = compiled.entry
-    cancelled = _covered(joined, compiled)
     kept: list[Span] = []
     last = 0
     for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
         if start < last or any(start < b and a < end for a, b in cancelled):
             continue
-        if entry.quoted == "silences" and start in quoted:
+        if entry.quoted == "silences" and start in text.quoted:
             continue
-        if entry.negation == "silences" and is_negated(tokens, start, end):
+        if entry.negation == "silences" and is_negated(text.tokens, start, end):
             continue
         kept.append((start, end))
         last = end
     return kept
 
 
-def _covered(joined: str, compiled: CompiledEntry) -> list[Span]:
-    return [_token_span(joined, start, end) for phrase in compiled.unless for start, end in phrase.spans(joined)]
+def _covered(text: _Text, phrases: Phrases, index: int) -> list[Span]:
+    """What the phrases cover that cancel a match of this entry."""
+    return [
+        _token_span(text.joined, start, end)
+        for found in phrases.unless[index]
+        if found.needs & text.held == found.needs
+        for start, end in found.phrase.spans(text.joined)
+    ]
 
 
 def _count(spans: list[Span], tokens: Sequence[str], compiled: CompiledEntry) -> int:

@@ -8,7 +8,7 @@ at most a few words long, alternatives all of them literal. Matching therefore t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -43,9 +43,11 @@ class Phrase:
     others: tuple[frozenset[str], ...]
     words: frozenset[str]
 
-    def spans(self, joined: str) -> Iterator[tuple[int, int]]:
+    def spans(self, joined: str) -> Sequence[tuple[int, int]]:
         """Where the phrase matches in words joined by spaces, as places in that text."""
-        return (match.span() for match in _compiled(self.source).finditer(joined))
+        pattern = _compiled(self.source)
+        first = pattern.search(joined)  # most phrases match nowhere
+        return () if first is None else [found.span() for found in pattern.finditer(joined, first.start())]
 
 
 @cache

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import compress
 
 import msgspec
 
-from handoff.signals.capitals import shouting
+from handoff.signals.capitals import Shouting, calm, shouting
 from handoff.signals.language import guess
 from handoff.signals.lexicon import lexicon
 from handoff.signals.match import denied_across, hits, hits_across
+from handoff.signals.pieces import ALPHANUMERIC, CAPITAL_WORD, CASED, LETTER, LOADED, TWO_CAPITALS, Pieces, pieces
 from handoff.signals.punctuation import punctuation
-from handoff.signals.repetition import content_words
-from handoff.signals.sentiment import compound
+from handoff.signals.sentiment import compound, described, score
 from handoff.signals.text import own_text
-from handoff.signals.words import split, word_count
 
 # Enough for what a busy desk has open; a reading takes about 3 KB. Long messages do not come twice and are not kept.
 READINGS_KEPT = 16_384
@@ -81,25 +81,24 @@ def denied(tail: tuple[str, ...], words: tuple[str, ...], found: Iterable[str], 
 
 
 def _read(text: str, role: str, locale: str | None) -> Reading:
-    vocabulary = lexicon()
     own = own_text(text)
-    words = split(own, vocabulary.spelling, vocabulary.known)
-    language = guess(own, words)
-    shouted = shouting(own)
-    marks = punctuation(own, words)
+    found = pieces(own)
+    language = guess(own, found.small)
+    shouted = _shouted(own, found.marks)
+    exclaimed = punctuation(own, found.words)
     return Reading(
-        words=_bounded(words),
-        content=content_words(words),
+        words=_bounded(found.words),
+        content=frozenset(found.stems),
         language=language,
-        hits=hits(words, role, vocabulary),
+        hits=hits(found.words, role, lexicon()),
         characters=len(own.strip()),
-        word_count=word_count(own),
-        sentiment=_sentiment(own, language, locale),
+        word_count=found.counted,
+        sentiment=_sentiment(own, found, language, locale),
         capital_ratio=shouted.ratio,
         shouted_words=shouted.words,
-        exclamation_run=marks.exclamation_run,
-        question_run=marks.question_run,
-        questions=marks.questions,
+        exclamation_run=exclaimed.exclamation_run,
+        question_run=exclaimed.question_run,
+        questions=exclaimed.questions,
     )
 
 
@@ -119,6 +118,20 @@ def _bounded(words: list[str]) -> tuple[str, ...]:
     return (*words[:half], ".", *words[1 - half :])
 
 
-def _sentiment(own: str, language: str | None, locale: str | None) -> float | None:
-    spoken = language or (locale or SENTIMENT_LANGUAGE)[:2].lower()
-    return compound(own) if spoken == SENTIMENT_LANGUAGE else None
+def _shouted(own: str, marks: int) -> Shouting:
+    if own.isascii():
+        return shouting(own) if marks & TWO_CAPITALS else calm(bool(marks & LETTER))
+    return shouting(own) if marks & CAPITAL_WORD or "/" in own else calm(bool(marks & CASED))
+
+
+def _sentiment(own: str, found: Pieces, language: str | None, locale: str | None) -> float | None:
+    if (language or (locale or SENTIMENT_LANGUAGE)[:2].lower()) != SENTIMENT_LANGUAGE:
+        return None
+    if described(own) is not own:  # emoji make pieces of their own
+        return compound(own)
+    if not found.marks & LOADED:
+        return 0.0 if found.marks & ALPHANUMERIC else None
+    lowered, capitals = list(found.lowered), found.capitals
+    if "\n" in own:  # line breaks, which are no words here
+        lowered, capitals = list(filter(None, lowered)), list(compress(capitals, lowered))
+    return score(lowered, capitals, own)

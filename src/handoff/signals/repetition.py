@@ -22,11 +22,11 @@ _MIN_STEM = 3
 _DIGIT = re.compile(r"\d")
 
 
-def content_words(words: Iterable[str]) -> frozenset[str]:
+def stems(words: Iterable[str]) -> set[str]:
     """The stems of the words that carry content: stop words, marks and placeholders out, synonyms folded."""
     stop, synonyms = _stop_words(), _synonyms()
-    stems = {_stem(word) for word in set(words) - NOT_WORDS - stop if len(word) > 1 or word.isdigit()}
-    return frozenset(synonyms.get(stem, stem) for stem in stems)
+    found = {_stem(word) for word in set(words) - NOT_WORDS - stop if len(word) > 1 or word.isdigit()}
+    return {synonyms.get(stem, stem) for stem in found}
 
 
 def similarity(a: frozenset[str], b: frozenset[str]) -> float:

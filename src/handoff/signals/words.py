@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import product
 from typing import Final
@@ -73,6 +73,23 @@ def split(text: str, spelling: Spelling, known: Known) -> list[str]:
         else:
             words.extend(_spelled(token, spelling, known))
     return words
+
+
+def merged(parts: Iterable[tuple[str, ...]]) -> list[str]:
+    """The words of all parts as one list, in which a mark that meets another is merged as `split` does it."""
+    words: list[str] = []
+    for part in parts:
+        if part and part[0] in (".", ","):
+            _end(words, part[0])
+            words.extend(part[1:])
+        else:
+            words.extend(part)
+    return words
+
+
+def ends_in_currency(part: str) -> bool:
+    """Whether a number after a space would belong to it: "$ 5"."""
+    return part.endswith(("$", "€", "£", "¥"))
 
 
 def _end(words: list[str], mark: str) -> None:

@@ -14,6 +14,8 @@ _KEPT = r"(?P<kept>\[(?:email|phone|card|iban|ip|number|name)\])"
 # "May I ...?", "Will you ...?": at the beginning of a question it is the verb.
 _NOT_A_VERB = r"(?!\s+(?i:i|you|he|she|it|we|they|this|that|there|the|my|your|anyone|someone|be|not)\b)"
 MIN_LETTERS = 2
+_BETWEEN_WORDS = re.compile(r"[\s,;()\"]+")
+_WITHIN_A_WORD = re.compile(r"[-.'’]")
 
 
 @lru_cache(maxsize=4_096)
@@ -28,12 +30,30 @@ def names_pattern(names: tuple[str, ...]) -> re.Pattern[str] | None:
     return re.compile("|".join([_KEPT, *sorted(sources, key=lambda source: (-len(source), source))]))
 
 
+def may_name(names: tuple[str, ...], text: str) -> bool:
+    """Whether the pattern for these names may match in the text: False only where none of their words is in it."""
+    words = _words(names)
+    if words is None or not text.isascii():
+        return True
+    lowered = text.lower()
+    return any(word in lowered for word in words)
+
+
+@lru_cache(maxsize=4_096)
+def _words(names: tuple[str, ...]) -> tuple[str, ...] | None:
+    """In lower case, without accents, what a match in an ASCII text holds one of; None where that cannot be told."""
+    plain = [_without_accents(name).lower() for name in names]
+    words = {word.strip(".") for name in plain for word in _BETWEEN_WORDS.split(name)}
+    parts = {part for word in words for part in (word, *_WITHIN_A_WORD.split(word)) if len(part) >= MIN_LETTERS}
+    return tuple(parts) if parts and all(map(str.isascii, plain)) else None
+
+
 def _sources(name: str) -> Iterator[str]:
-    words = [word for word in re.split(r"[\s,;()\"]+", name) if any(map(str.isalpha, word))]
+    words = [word for word in _BETWEEN_WORDS.split(name) if any(map(str.isalpha, word))]
     if len(words) > 1:
         yield from _anyhow(r"[\s,.]{1,3}".join(map(re.escape, words)), name)
     for word in words:
-        for part in {word.strip("."), *re.split(r"[-.'’]", word)}:
+        for part in {word.strip("."), *_WITHIN_A_WORD.split(word)}:
             yield from _part(part)
 
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import blake2b
-from threading import Lock
 
 import msgspec
 
-from handoff.transcript.names import names_pattern
+from handoff.kept import Kept
+from handoff.transcript.names import may_name, names_pattern
 from handoff.transcript.numbers import masked_numbers
 from handoff.transcript.types import Conversation, Environment, Message
 
@@ -40,10 +40,9 @@ _AS_LETTERS = str.maketrans("0123456789abcdef", "ghijkmnpqrabcdef")
 _NOT_PERSONAL = frozenset({"[name]", ""})
 
 # A conversation comes again with every message: what was masked before is looked up, by a digest of text and names,
-# so that no unmasked text outlives its request. As many as there are readings (`handoff.signals.read`).
-TEXTS_KEPT, MAX_CHARACTERS_KEPT = 16_384, 1_000
-_kept: dict[bytes, str] = {}
-_keeping = Lock()
+# so that no unmasked text outlives its request. As many as there are readings (`handoff.signals.read`), at most.
+TEXTS_KEPT, MAX_CHARACTERS_KEPT = 8_192, 1_000
+_kept: Kept[bytes, str] = Kept(TEXTS_KEPT)
 
 
 def redact(conversation: Conversation) -> Conversation:
@@ -69,13 +68,7 @@ def redact_text(text: str, names: tuple[str, ...] = ()) -> str:
         return _masked(text, known)
     key = blake2b("\0".join((text, *known)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
     masked = _kept.get(key)
-    if masked is None:
-        masked = _masked(text, known)
-        with _keeping:
-            _kept[key] = masked
-            if len(_kept) > TEXTS_KEPT:
-                del _kept[next(iter(_kept))]
-    return masked
+    return _kept.put(key, _masked(text, known)) if masked is None else masked
 
 
 def _masked(text: str, known: tuple[str, ...]) -> str:
@@ -106,11 +99,11 @@ def masked_id(identifier: str, secret: str | None = None) -> str:
 def _once(text: str, names: tuple[str, ...]) -> str:
     if "@" in text or "＠" in text:
         text = _EMAIL.sub("[email]", _USER_INFO.sub("", text))
-    if _SPELLED_AT.search(text):
+    if ("(" in text or "[" in text or "{" in text) and _SPELLED_AT.search(text):
         text = _SPELLED_EMAIL.sub("[email]", text)
     if ":" in text or _DIGIT.search(text):
         text = masked_numbers(text)
-    pattern = names_pattern(names) if names else None
+    pattern = names_pattern(names) if names and may_name(names, text) else None
     # A placeholder that is there already is matched first, and stays.
     return pattern.sub(lambda found: found["kept"] or "[name]", text) if pattern is not None else text
 
