@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from handoff.quality.rating import fit_head, kappa, ordinary_f1, paper_f1, unweighted_recall
+from handoff.quality.rating import Head, fit_head, kappa, ordinary_f1, paper_f1, unweighted_recall
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,24 @@ def test_both_formulas_of_f1(truth: list[int], found: list[int], paper: float, o
     assert ordinary_f1(given, called) == pytest.approx(ordinary)
 
 
-def test_a_head_makes_up_for_rare_ratings() -> None:
-    rng = np.random.default_rng(3)
+def scored(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Ratings as rare as real ones, and scores that tell them apart with some noise."""
     rating = rng.choice([2, 3, 4], 3_000, p=[0.06, 0.84, 0.10])
-    scores = np.column_stack([(rating == 2) * 1.0, (rating == 4) * 1.0]) + rng.normal(0, 0.7, (3_000, 2))
-    head = fit_head(scores, rating)
+    scores = np.column_stack([(rating == 2) * 2.0, (rating == 4) * 2.0]) + rng.normal(0, 0.7, (3_000, 2))
+    return scores, rating
+
+
+def test_a_head_finds_rare_ratings() -> None:
+    rng = np.random.default_rng(3)
+    head = fit_head(*scored(rng))
+    scores, rating = scored(rng)
     decided = head.rating(scores)
-    assert head.correction > 0
-    assert unweighted_recall(rating, decided) > 0.5 and kappa(rating, decided) > 0.25
+    assert unweighted_recall(rating, decided) > 0.6 and kappa(rating, decided) > 0.5
+    assert ordinary_f1(rating < 3, head.calls(scores)) > 0.5
+
+
+def test_of_two_ratings_that_are_called_the_one_with_the_larger_excess_is_given() -> None:
+    head = Head(low=1.0, high=2.0, dissatisfied=0.5)
+    scores = np.array([[0.9, 1.9], [1.0, 1.9], [1.5, 2.4], [1.5, 2.6]])
+    assert head.rating(scores).tolist() == [3, 2, 2, 4]
+    assert head.calls(np.array([[0.4, 9.0], [0.5, 0.0]])).tolist() == [False, True]

@@ -11,8 +11,11 @@ import pytest
 from msgspec.structs import replace as replace_in
 
 from handoff.features.follower import Moment
+from handoff.quality import turns as turns_module
 from handoff.quality import uss
-from handoff.training.fit_slots import slot_table
+from handoff.quality.settings import QualitySettings
+from handoff.quality.turn_inputs import Inputs, inputs_of
+from handoff.quality.turns import FOLDS, Turns, by_dialogue, contiguous, read_turns, torn
 from handoff.transcript import Conversation
 
 GOOD, BAD = "Here is what you asked for.", "Sorry, I found nothing."
@@ -36,11 +39,11 @@ def written(path: Path, coming: str = "and a table for {n}", rating: str = "") -
 
 
 @pytest.fixture(scope="module")
-def turns(tmp_path_factory: pytest.TempPathFactory) -> uss.Turns:
-    return uss.read_turns(written(tmp_path_factory.mktemp("uss") / "SGD.txt"))
+def turns(tmp_path_factory: pytest.TempPathFactory) -> Turns:
+    return read_turns(written(tmp_path_factory.mktemp("uss") / "SGD.txt"))
 
 
-def test_every_user_turn_and_every_overall_row_is_a_sample(turns: uss.Turns) -> None:
+def test_every_user_turn_and_every_overall_row_is_a_sample(turns: Turns) -> None:
     assert len(turns) == DIALOGUES * 6 and turns.overall.sum() == DIALOGUES
     assert turns.recent[0] == () and np.isnan(turns.X[0]).all(), "nothing is known before the first turn"
     assert turns.recent[1][0].text == "hello, I need help"
@@ -48,9 +51,9 @@ def test_every_user_turn_and_every_overall_row_is_a_sample(turns: uss.Turns) -> 
 
 def knows_the_coming_turn(folder: Path) -> list[str]:
     """What a sample knows of the turn that it predicts: its words, or its rating."""
-    plain = uss.read_turns(written(folder / "SGD.txt"))
-    reworded = uss.read_turns(written(folder / "SGD.txt", coming="I WANT TO TALK TO A HUMAN!!!"))
-    rerated = uss.read_turns(written(folder / "SGD.txt", rating="1,1,1"))
+    plain = read_turns(written(folder / "SGD.txt"))
+    reworded = read_turns(written(folder / "SGD.txt", coming="I WANT TO TALK TO A HUMAN!!!"))
+    rerated = read_turns(written(folder / "SGD.txt", rating="1,1,1"))
     sample = len(plain) - 2  # the last is the OVERALL row, which comes after the whole dialogue
     known = {"words": reworded, "rating": rerated}
     return [
@@ -66,7 +69,7 @@ def test_a_sample_knows_nothing_of_the_coming_turn(tmp_path: Path) -> None:
 
 
 def test_a_feature_that_reads_the_coming_message_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = uss.follow
+    honest = turns_module.follow
 
     def leaking(conversation: Conversation) -> list[Moment]:
         """Each moment with the row and the texts of the one after it."""
@@ -74,42 +77,49 @@ def test_a_feature_that_reads_the_coming_message_is_caught(tmp_path: Path, monke
         later = [*moments[1:], moments[-1]]
         return [replace_in(m, row=n.row, recent=n.recent) for m, n in zip(moments, later, strict=True)]
 
-    monkeypatch.setattr(uss, "follow", leaking)
+    monkeypatch.setattr(turns_module, "follow", leaking)
     assert "words" in knows_the_coming_turn(tmp_path)
 
 
 def test_folds_are_contiguous_in_file_order_and_of_one_size() -> None:
-    fold = uss.contiguous(1_003)
+    fold = contiguous(1_003)
     assert (np.diff(fold) >= 0).all() and set(np.bincount(fold)) == {100, 101}
 
 
-def test_no_dialogue_is_on_both_sides_of_grouped_folds(turns: uss.Turns) -> None:
-    assert uss.torn(turns, uss.by_dialogue(turns, 7)) == []
-    assert len(uss.torn(turns, uss.contiguous(len(turns)))) <= uss.FOLDS - 1
+def test_no_dialogue_is_on_both_sides_of_grouped_folds(turns: Turns) -> None:
+    assert torn(turns, by_dialogue(turns, 7)) == []
+    assert len(torn(turns, contiguous(len(turns)))) <= FOLDS - 1
 
 
-def test_a_duplicate_across_folds_is_caught(turns: uss.Turns) -> None:
-    fold = uss.by_dialogue(turns, 7)
-    fold[0] = (fold[0] + 1) % uss.FOLDS
-    assert uss.torn(turns, fold) == [0]
+def test_a_duplicate_across_folds_is_caught(turns: Turns) -> None:
+    fold = by_dialogue(turns, 7)
+    fold[0] = (fold[0] + 1) % FOLDS
+    assert torn(turns, fold) == [0]
 
 
-def test_labels_of_the_test_fold_change_nothing_and_those_of_the_others_do(turns: uss.Turns) -> None:
-    slots, fold = slot_table(turns.recent), uss.by_dialogue(turns, 7)
-    test = fold == 0
-    before = uss.predicted_from(turns, slots, ~test, test, seed=7)
+@pytest.fixture(scope="module")
+def inputs(turns: Turns, trained_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    work = tmp_path_factory.mktemp("work")
+    (work / "encoders").symlink_to(trained_models / "encoders")
+    return inputs_of(turns, QualitySettings(work=work, threads=1))
+
+
+def test_labels_of_the_test_fold_change_nothing_and_those_of_the_others_do(turns: Turns, inputs: Inputs) -> None:
+    test = by_dialogue(turns, 7) == 0
+    before = uss.predicted_from(turns, inputs, test, seed=7)
     for kept, same in ((test, True), (~test, False)):
-        other = replace(turns, rating=np.where(kept, np.where(turns.rating == 2, 3, 2), turns.rating))
-        after = uss.predicted_from(other, slots, ~test, test, seed=7)
+        swapped = np.where(kept[:, None], turns.shares[:, ::-1], turns.shares)
+        other = replace(turns, rating=np.where(kept, 6 - turns.rating, turns.rating), shares=swapped)
+        after = uss.predicted_from(other, inputs, test, seed=7)
         assert np.array_equal(before.low, after.low) is same
         if same:
             assert np.array_equal(before.rating, after.rating)
             assert np.array_equal(before.dissatisfied, after.dissatisfied)
 
 
-def test_it_learns_what_is_there_to_learn(turns: uss.Turns) -> None:
-    slots, fold = slot_table(turns.recent), uss.by_dialogue(turns, 7)
-    test = fold < 3
-    found = uss.predicted_from(turns, slots, ~test, test, seed=7)
-    low = turns.rating[test] < 3
+def test_it_learns_what_is_there_to_learn(turns: Turns, inputs: Inputs) -> None:
+    test = by_dialogue(turns, 7) < 3
+    found = uss.predicted_from(turns, inputs, test, seed=7)
+    low = turns.dissatisfied[test]
     assert found.dissatisfied[low].mean() > 0.9 and found.dissatisfied[~low].mean() < 0.1
+    assert set(found.rating[low].tolist()) == {2}

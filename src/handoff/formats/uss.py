@@ -36,6 +36,15 @@ def read_uss(path: Path) -> Iterator[Record]:
             yield rejected(path, dialogue[0].number, error.problem, raw=_raw(dialogue), conversation_id=conversation_id)
 
 
+def read_ratings(path: Path) -> Iterator[tuple[int, ...]]:
+    """What each rater gave, for every rated row of a user in the order of the file, OVERALL rows among them."""
+    for dialogue in _dialogues(path):
+        for index, row in enumerate(dialogue):
+            role, _, _, ratings = _cells(index, row)
+            if _ROLES.get(role) == "customer" and ratings.strip():
+                yield tuple(int(each) for each in ratings.split(","))
+
+
 class _BadRow(BadRecord):
     """A row that does not have the form of the format; carries its line."""
 

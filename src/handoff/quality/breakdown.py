@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handoff.models.encoder import Embeds
-from handoff.models.ngrams import words
+from handoff.quality.reply_fit import fit_of
 from handoff.quality.settings import QualitySettings
 from handoff.training.fit_wording import TextTable, learn_vocabulary
 
@@ -33,9 +33,6 @@ TREES: dict[str, Any] = {
 }
 ROUNDS = 200
 LEAST_SHARE = 0.001
-QUESTION_WORDS = frozenset(
-    ("what", "who", "where", "when", "why", "how", "which", "do", "does", "did", "are", "is", "can", "could", "would")
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,44 +124,8 @@ def dense(turns: Sequence[BotTurn], vectors: Embeds) -> Floats:
     """The inputs of the trees: array of shape (n_turns, n_inputs)."""
     meaning = np.hstack([vectors.encode([t.text for t in turns]), vectors.encode([t.asked for t in turns])])
     behaviour = np.array([turn.features for turn in turns])
-    return np.hstack([behaviour, [fit_of(turn, vectors) for turn in turns], meaning]).astype(np.float64)
+    return np.hstack([behaviour, [_fit(turn, vectors) for turn in turns], meaning]).astype(np.float64)
 
 
-def fit_of(turn: BotTurn, vectors: Embeds) -> list[float]:
-    """How the turn fits what was said before: shared words, closeness of meaning, repetition, form."""
-    own, asked = words(turn.text), words(turn.asked)
-    bots, people = turn.by("assistant"), turn.by("customer")
-    shared = set(own) & set(asked)
-    return [
-        float(len(turn.said)),
-        float(len(own)),
-        float(len(asked)),
-        len(shared) / max(1, len(set(own))),
-        len(shared) / max(1, len(set(asked))),
-        len(set(own)) / max(1, len(own)),
-        *_closeness(turn.text, people, vectors),
-        *_closeness(turn.text, bots, vectors),
-        *_closeness(turn.asked, people[:-1], vectors),
-        max((_overlap(own, words(text)) for text in bots), default=0.0),
-        max((_overlap(own, words(text)) for text in people), default=0.0),
-        float(bots.count(turn.text)),
-        float(people.count(turn.text)),
-        float("?" in own),
-        float("?" in asked),
-        float("!" in own),
-        float(bool(own) and own[0] in QUESTION_WORDS),
-        float(bool(asked) and asked[0] in QUESTION_WORDS),
-    ]
-
-
-def _closeness(text: str, others: Sequence[str], vectors: Embeds) -> tuple[float, float, float]:
-    """Cosine of the text to the last of the others, the largest and the mean; 0 without any."""
-    if not others:
-        return 0.0, 0.0, 0.0
-    cosines = vectors.encode(others) @ vectors.encode([text])[0]
-    return float(cosines[-1]), float(cosines.max()), float(cosines.mean())
-
-
-def _overlap(a: Sequence[str], b: Sequence[str]) -> float:
-    """Shared words over all words (Jaccard)."""
-    return len(set(a) & set(b)) / max(1, len(set(a) | set(b)))
+def _fit(turn: BotTurn, vectors: Embeds) -> list[float]:
+    return fit_of(turn.text, turn.by("assistant"), turn.by("customer"), vectors)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,52 +12,49 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-# How much a rating's rarity is made up for: 0 leaves probabilities as they are, 1 takes all ratings for equally common.
-CORRECTIONS = tuple(np.linspace(0, 1, 21).tolist())
-CUTS = tuple(np.linspace(0.60, 0.99, 40).tolist())
+# Below these shares of the scores nothing is called: 40 cuts, denser where few turns are called.
+CUTS = tuple((1 - np.geomspace(0.7, 0.005, 40)).tolist())
+LOW, MIDDLE, HIGH = 2, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`model` gives the probabilities of its ratings, `correction` how they are set off against `prior`; a score from
-    `cut` on is called dissatisfied."""
+    """A score of low from `low` on is rated 2, one of high from `high` on 4, by the larger excess if both, and all else
+    3: ratings of 1 and 5 are too rare to be told. A score of low from `dissatisfied` on is called dissatisfied."""
 
-    model: Any
-    prior: Floats
-    correction: float
-    cut: float
+    low: float
+    high: float
+    dissatisfied: float
 
     def rating(self, scores: Floats) -> Integers:
         """The rating of each row of [score of low, score of high]: array of shape (n_rows,)."""
-        return _decided(self.model, scores, self.prior, self.correction)
+        return _rated(scores, self.low, self.high)
+
+    def calls(self, scores: Floats) -> Mask:
+        """Which rows are called dissatisfied: array of shape (n_rows,)."""
+        called: Mask = scores[:, 0] >= self.dissatisfied
+        return called
 
 
 def fit_head(scores: Floats, rating: Integers) -> Head:
-    """From out-of-fold scores [low, high] and the ratings given. Correction by kappa and UAR together, cut by F1."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=1.0, max_iter=200).fit(scores, rating)
-    prior = np.array([(rating == value).mean() for value in model.classes_])
-    correction = max(CORRECTIONS, key=lambda c: _agreement(rating, _decided(model, scores, prior, c)))
-    cuts = np.quantile(scores[:, 0], CUTS)
-    cut = max(cuts.tolist(), key=lambda c: paper_f1(rating < 3, scores[:, 0] >= c))
-    return Head(model, prior, correction, cut)
+    """From out-of-fold scores [low, high] and the ratings given: the rating by kappa, dissatisfaction by F1."""
+    lows, highs = (np.quantile(scores[:, side], CUTS).tolist() for side in (0, 1))
+    low, high = max(itertools.product(lows, highs), key=lambda cuts: kappa(rating, _rated(scores, *cuts)))
+    cut = max(lows, key=lambda cut: paper_f1(rating < MIDDLE, scores[:, 0] >= cut))
+    return Head(low, high, cut)
 
 
-def _decided(model: Any, scores: Floats, prior: Floats, correction: float) -> Integers:
-    log_odds = model.predict_log_proba(scores) - correction * np.log(prior)
-    decided: Integers = model.classes_[log_odds.argmax(axis=1)]
-    return decided
-
-
-def _agreement(truth: Integers, found: Integers) -> float:
-    return kappa(truth, found) + unweighted_recall(truth, found)
+def _rated(scores: Floats, low: float, high: float) -> Integers:
+    below, above = scores[:, 0] - low, scores[:, 1] - high
+    called = np.where(below >= above, LOW, HIGH)
+    rated: Integers = np.where(np.maximum(below, above) >= 0, called, MIDDLE)
+    return rated
 
 
 def kappa(truth: Integers, found: Integers) -> float:
     """Cohen's kappa (1960), unweighted: agreement beyond chance; 0 where chance alone agrees fully."""
-    values = np.union1d(truth, found)
-    chance = sum(float((truth == v).mean() * (found == v).mean()) for v in values)
+    size = int(max(truth.max(), found.max())) + 1
+    chance = float((np.bincount(truth, minlength=size) @ np.bincount(found, minlength=size)) / len(truth) ** 2)
     return 0.0 if chance == 1 else float(((truth == found).mean() - chance) / (1 - chance))
 
 

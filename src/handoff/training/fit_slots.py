@@ -33,12 +33,9 @@ class SlotTable:
     """Texts and where they stand. `grams`: (n_texts, n_grams); each of `slots`: (n_rows, n_texts)."""
 
     vocabulary: Vocabulary
+    texts: tuple[str, ...]
     grams: Sparse
     slots: tuple[Sparse, ...]
-
-    def take(self, rows: Mask) -> SlotTable:
-        """The same of some rows only."""
-        return SlotTable(self.vocabulary, self.grams, tuple(slot[rows] for slot in self.slots))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ def slot_table(recent: Sequence[Sequence[Message]]) -> SlotTable:
     for found in entries:
         at, of, weights = np.array(found).T if found else np.empty((3, 0))
         slots.append(sparse.csr_matrix((weights, (at.astype(int), of.astype(int))), shape=(len(recent), len(ids))))
-    return SlotTable(vocabulary, grams, tuple(slots))
+    return SlotTable(vocabulary, tuple(ids), grams, tuple(slots))
 
 
 def fit_slots(table: SlotTable, rows: Mask, y: Integers, weight: Floats, penalty: float) -> SlotFit:

@@ -16,7 +16,7 @@ from handoff.calibration import sigmoid
 from handoff.metrics import log_loss
 from handoff.models.slots import with_sum
 from handoff.models.wording import Wording
-from handoff.training.fit_slots import SlotFit, SlotTable, fit_slots, slot_table
+from handoff.training.fit_slots import SlotFit, fit_slots, slot_table
 from handoff.training.rows import Table
 
 Floats = NDArray[np.float64]
@@ -31,12 +31,9 @@ JUDGED_ON = 2
 class TextFolds:
     """Fits wording models without one fold, without two, and without any, each when it is first asked for."""
 
-    def __init__(
-        self, train: Table, fold: Integers, penalties: Sequence[float] = PENALTIES, slots: SlotTable | None = None
-    ) -> None:
-        """`slots` are the rows' texts, where somebody has read them already."""
+    def __init__(self, train: Table, fold: Integers, penalties: Sequence[float] = PENALTIES) -> None:
         self._train, self._fold = train, fold
-        self._table = slot_table(train.recent) if slots is None else slots
+        self._table = slot_table(train.recent)
         self._fits: dict[tuple[float, frozenset[int]], SlotFit] = {}
         self.penalty = penalties[0] if len(penalties) == 1 else min(penalties, key=self._loss)
 
