@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from handoff.commands._script import ForceOption, run_script, tell
-from handoff.formats import read_conversations
 from handoff.steps import Done, Result, Step
 
 
@@ -28,7 +27,7 @@ def main(
     def work() -> Done:
         from handoff.training.feature_file import write_features
 
-        written = write_features(read_conversations(data), out)
+        written = write_features(data, out)
         says = f"{written.rows:,} rows of {written.conversations:,} conversations, {written.features} features: {out}"
         return Done(says, (str(out),))
 

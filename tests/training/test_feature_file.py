@@ -9,12 +9,14 @@ import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 
+from handoff.errors import BadRecord
 from handoff.features import FEATURE_NAMES
+from handoff.formats import NativeWriter, ParquetWriter
 from handoff.simulate import simulate
 from handoff.training.feature_file import feature_frame, write_features
 from handoff.training.labels import TARGETS
 from handoff.training.rows import table
-from handoff.transcript import Conversation
+from handoff.transcript import Conversation, to_json
 
 
 def test_it_holds_the_rows_and_labels_of_the_tables(tmp_path: Path) -> None:
@@ -31,7 +33,7 @@ def test_it_holds_the_rows_and_labels_of_the_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize("processes", [1, 2], ids=["by one process", "by two processes"])
 def test_written_in_groups_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
     write_features(simulate(20, 8), tmp_path / "whole.parquet")
-    monkeypatch.setattr("handoff.training.feature_file.MESSAGES_IN_GROUP", 30)
+    monkeypatch.setattr("handoff.training.feature_file.GROUP_BYTES", 5_000)
     write_features(simulate(20, 8), tmp_path / "groups.parquet", processes)
     whole, groups = (parquet.read_table(tmp_path / name) for name in ("whole.parquet", "groups.parquet"))
     assert whole.equals(groups)
@@ -50,3 +52,28 @@ def test_a_run_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
 def test_a_frame_of_nothing_has_the_columns() -> None:
     assert set(FEATURE_NAMES) <= set(feature_frame([]).columns)
     assert feature_frame(simulate(2, 1))["index"].dtype == np.int32
+
+
+def test_a_record_that_cannot_be_used_is_named_and_nothing_written(tmp_path: Path) -> None:
+    data = tmp_path / "chats.jsonl"
+    data.write_bytes(to_json(next(iter(simulate(1, 8)))) + b'\n{"conversation_id": "x"}\n')
+    with pytest.raises(BadRecord, match=r"chats\.jsonl:2: .*messages"):
+        write_features(data, tmp_path / "features.parquet")
+    assert list(tmp_path.iterdir()) == [data]
+
+
+def test_an_id_that_comes_again_is_refused(tmp_path: Path) -> None:
+    data = tmp_path / "chats.jsonl"
+    data.write_bytes(b"\n".join([to_json(next(iter(simulate(1, 8))))] * 2))
+    with pytest.raises(BadRecord, match=r"chats\.jsonl:2: conversation_id: .* earlier record"):
+        write_features(data, tmp_path / "features.parquet")
+
+
+@pytest.mark.parametrize("writer", [NativeWriter, ParquetWriter])
+def test_from_a_file_it_is_the_same(tmp_path: Path, writer: type[NativeWriter | ParquetWriter]) -> None:
+    data = tmp_path / ("chats.jsonl" if writer is NativeWriter else "chats.parquet")
+    with writer(data) as out:
+        for chat in simulate(20, 8):
+            out.write(chat)
+    assert write_features(data, tmp_path / "file.parquet") == write_features(simulate(20, 8), tmp_path / "chats.out")
+    assert parquet.read_table(tmp_path / "file.parquet").equals(parquet.read_table(tmp_path / "chats.out"))

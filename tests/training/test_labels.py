@@ -194,7 +194,7 @@ def test_no_row_lies_after_the_hand_off_and_a_planted_one_is_caught(monkeypatch:
     waiting = chat(HI, REPLY, ANNOUNCE, WAITING, AGENT, escalated=True, escalated_at=at(1))
     assert [leaking_rows(waiting, target) for target in TARGETS] == [[]] * len(TARGETS)
     # The mistake: every message that is read counts, as if nobody had taken over.
-    monkeypatch.setattr("handoff.training.labels._rows", lambda c, moments: [m for m in moments if m.read])
+    monkeypatch.setattr("handoff.training.labels._rows", lambda moments, points: [m for m in moments if m.read])
     assert leaking_rows(waiting, "escalated") == [3]
 
 

@@ -13,6 +13,7 @@ from handoff.kept import Kept
 from handoff.transcript import Conversation, Customer, Environment, Message
 from handoff.transcript import redact as redact_module
 from handoff.transcript.names import may_name, names_pattern
+from handoff.transcript.numbers import masked_numbers, replaced
 from handoff.transcript.redact import redact, redact_text
 
 MASKED = {
@@ -208,6 +209,12 @@ def test_what_is_remembered_is_masked_and_bounded(monkeypatch: pytest.MonkeyPatc
     assert redact_text("Ana wrote 4 to ana@example.com", ("Bob",)) == "Ana wrote 4 to [email]"
     assert len(kept) == 4
     assert "ana@" not in repr((kept.newer, kept.older))
+
+
+@given(st.text("0123456789aGBe12:. -+$()İ٣ſK", max_size=24) | st.text())
+@example("MT84MALTabcdeMTLCASTMTLCASTMTLCA")
+def test_numbers_are_looked_for_wherever_they_may_be(text: str) -> None:
+    assert masked_numbers(text) == replaced(text)
 
 
 @given(

@@ -154,16 +154,20 @@ class Follower:
 
     __slots__ = (
         "_episode", "_facts", "_index", "_locale", "_newest", "_ownership", "_recent", "_since_decline", "_texts",
+        "_tracker",
     )  # fmt: skip
 
-    def __init__(self, customer: Customer = UNKNOWN_CUSTOMER, locale: str | None = None) -> None:
-        self._facts, self._locale = _facts(customer), locale
+    def __init__(
+        self, customer: Customer = UNKNOWN_CUSTOMER, locale: str | None = None, tracker: type[Tracker] = Tracker
+    ) -> None:
+        """`tracker` makes the rows: features, or what `Recorder` notes down for many conversations at once."""
+        self._facts, self._locale, self._tracker = _facts(customer), locale, tracker
         self._ownership, self._index = Ownership(), -1
         self._newest: datetime | None = None
         self._start_episode()
 
     def _start_episode(self) -> None:
-        self._episode = Tracker(self._facts)
+        self._episode = self._tracker(self._facts)
         self._since_decline: Tracker | None = None
         self._texts: list[str] = []
         self._recent: tuple[Message, ...] = ()
@@ -171,14 +175,14 @@ class Follower:
     def add(self, message: Message, *, rating: float | None = None, as_of: datetime | None = None) -> Moment:
         """Take in the next message; `rating` is one that was given for the conversation at this point."""
         spoken = message.role in _UPDATES
-        reading = read(message.text, message.role, self._locale) if spoken else None
+        reading = read(message.text, message.role, self._locale, tone=message.role == "customer") if spoken else None
         announcement = message.role == "assistant" and reading is not None and "announces_transfer" in reading.hits
         now_step = step(self._ownership, message, announcement=announcement)
         self._ownership, self._index = now_step.ownership, self._index + 1
         if now_step.fresh:
             self._start_episode()
         if now_step.declined:
-            self._since_decline = Tracker(self._facts)
+            self._since_decline = self._tracker(self._facts)
         if message.event != "resolved":
             self._take_in(
                 message, reading if now_step.read else None, message.satisfaction if rating is None else rating
@@ -220,10 +224,10 @@ class Follower:
         )
 
 
-def follow(conversation: Conversation) -> Iterator[Moment]:
+def follow(conversation: Conversation, tracker: type[Tracker] = Tracker) -> Iterator[Moment]:
     """One `Moment` a message. Personal data is masked before anything reads the text."""
     masked = redact(conversation)
-    follower = Follower(masked.facts, masked.locale)
+    follower = Follower(masked.facts, masked.locale, tracker)
     rated_at = _rated_at(masked)
     for index, message in enumerate(masked.messages):
         last = index == len(masked.messages) - 1

@@ -57,14 +57,15 @@ class Reading(msgspec.Struct, frozen=True):
     questions: int
 
 
-def read(text: str, role: str, locale: str | None = None) -> Reading:
+def read(text: str, role: str, locale: str | None = None, *, tone: bool = True) -> Reading:
     """What a message says. Pure: the same text, role and locale always give the same reading.
 
     The text should be redacted already. Of a text above 10,000 characters the first 7,000 and the last 3,000 are read.
+    Without `tone`, language, sentiment and capitals are None and punctuation is 0: nobody asks an assistant's for them.
     """
     if len(text) <= MAX_CHARACTERS_KEPT:
-        return _kept(text, role, locale)
-    return _read(text, role, locale)
+        return _kept(text, role, locale, tone)
+    return _read(text, role, locale, tone)
 
 
 def spanning(tail: tuple[str, ...], words: tuple[str, ...], role: str) -> dict[str, int]:
@@ -80,9 +81,11 @@ def denied(tail: tuple[str, ...], words: tuple[str, ...], found: Iterable[str], 
     return denied_across(tail, words, found, role, lexicon())
 
 
-def _read(text: str, role: str, locale: str | None) -> Reading:
+def _read(text: str, role: str, locale: str | None, tone: bool = True) -> Reading:
     own = own_text(text)
     found = pieces(own)
+    if not tone:
+        return _without_tone(own, found, role)
     language = guess(own, found.small)
     shouted = _shouted(own, found.marks)
     exclaimed = punctuation(own, found.words)
@@ -116,6 +119,23 @@ def _bounded(words: list[str]) -> tuple[str, ...]:
         return tuple(words)
     half = MAX_WORDS // 2
     return (*words[:half], ".", *words[1 - half :])
+
+
+def _without_tone(own: str, found: Pieces, role: str) -> Reading:
+    return Reading(
+        words=_bounded(found.words),
+        content=frozenset(found.stems),
+        language=None,
+        hits=hits(found.words, role, lexicon()),
+        characters=len(own.strip()),
+        word_count=found.counted,
+        sentiment=None,
+        capital_ratio=None,
+        shouted_words=0,
+        exclamation_run=0,
+        question_run=0,
+        questions=0,
+    )
 
 
 def _shouted(own: str, marks: int) -> Shouting:

@@ -1,37 +1,44 @@
 """Features and labels as a Parquet file, for exploring. Written group by group: memory does not grow with the data.
 
 Conversations are independent, so that groups of them are worked on by several processes; the file is the same.
+What the messages say may be kept between two runs (see `signal_table.py`).
 """
 
 from __future__ import annotations
 
+import gc
 import os
-from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
+from hashlib import blake2b
 from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-import numpy as np
 
+from handoff.errors import Problem
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
-from handoff.features.follower import Moment, follow
-from handoff.training.labels import TARGETS, EscalationTarget, labelled
+from handoff.formats import FORMATS, files_of, read_conversations
+from handoff.formats.groups import Group, parsed, read_groups
+from handoff.formats.record import Reject, rejected
+from handoff.training.signal_table import SignalStore, feature_schema, feature_table_of, signal_table
 from handoff.transcript import Conversation, to_json
-from handoff.transcript.outcomes import before_the_end
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# A group keeps a process busy for about a second, and takes some 20 MB as columns.
-MESSAGES_IN_GROUP = 10_000
+# Of conversations that do not come from JSON Lines, so many bytes of JSON make a group.
+GROUP_BYTES = 2**21
 # Groups under way for each process; more would only wait in memory.
 GROUPS_AHEAD = 2
-KEYS = ("conversation_id", "message_id", "customer_id", "index", "role", "sent_at", "episode")
+# Collecting garbage: tens of thousands of readings live on in caches, and are not worth looking through all the time.
+GC_THRESHOLD = (100_000, 50, 100)
+
+_IDS = b"conversation_ids"
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -43,25 +50,45 @@ class Written(msgspec.Struct, frozen=True):
     features_version: str
 
 
-def write_features(conversations: Iterable[Conversation], out: Path, processes: int | None = None) -> Written:
+class _Made(NamedTuple):
+    """The features of a group and the ids of its conversations, or the first record that cannot be used."""
+
+    table: Any
+    ids: list[str]
+    reject: Reject | None = None
+
+
+def write_features(
+    source: Path | Iterable[Conversation],
+    out: Path,
+    processes: int | None = None,
+    *,
+    signals: Path | None = None,
+    step: Callable[[], None] = lambda: None,
+) -> Written:
     """Write a row for every message that is read; `y_<target>` is null where it makes no row under a target.
 
-    `processes` work on it, by default as many as there are cores for this one; one is enough for a single group.
+    `source` is a native file or folder, or the conversations themselves. `processes` work on it, by default as many as
+    there are cores for this one; one is enough for a single group. In the folder `signals` it is kept what the
+    messages say, and what was kept there is not read again. `step` is called for each finished conversation.
+    Raises `BadRecord` with file and line for a record that cannot be used; then nothing is written.
     """
     import pyarrow.parquet as parquet
 
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    counts = [0, 0]
+    conversations = rows = 0
     try:
-        with parquet.ParquetWriter(temporary, _schema()) as writer:
-            for table in _tables(_groups(conversations, counts), processes or len(os.sched_getaffinity(0))):
-                counts[1] += table.num_rows
-                writer.write_table(table)
+        with parquet.ParquetWriter(temporary, feature_schema()) as writer:
+            for made in _checked(_groups(source), partial(_made, signals), processes or len(os.sched_getaffinity(0))):
+                writer.write_table(made.table)
+                conversations, rows = conversations + len(made.ids), rows + made.table.num_rows
+                for _ in made.ids:
+                    step()
         temporary.replace(out)
     finally:
         temporary.unlink(missing_ok=True)
-    return Written(counts[0], counts[1], len(FEATURE_NAMES), FEATURES_VERSION)
+    return Written(conversations, rows, len(FEATURE_NAMES), FEATURES_VERSION)
 
 
 def feature_frame(conversations: Iterable[Conversation]) -> pd.DataFrame:
@@ -72,88 +99,79 @@ def feature_frame(conversations: Iterable[Conversation]) -> pd.DataFrame:
 
 def feature_table(conversations: Iterable[Conversation]) -> Any:
     """The same rows as an Arrow table."""
-    import pyarrow as pa
-
-    values, keys = array("d"), [list[Any]() for _ in KEYS]
-    labels: dict[EscalationTarget, list[int | None]] = {target: [] for target in TARGETS}
-    for conversation in conversations:
-        moments = list(follow(before_the_end(conversation)))
-        rows = [moment for moment in moments if moment.read]
-        for moment in rows:
-            values.extend(moment.row)
-            for column, key in zip(keys, _keys(conversation, moment), strict=True):
-                column.append(key)
-        for target, marks in labels.items():
-            known = {row.moment.index: row.y for row in labelled(conversation, moments, target)}
-            marks.extend(known.get(moment.index) for moment in rows)
-    schema = _schema()
-    matrix = np.frombuffer(values, dtype=np.float64).reshape(-1, len(FEATURE_NAMES))
-    plain = [*keys, *labels.values()]
-    columns = [pa.array(column, field.type) for column, field in zip(plain, schema, strict=False)]
-    features = [pa.array(column, mask=np.isnan(column)) for column in np.ascontiguousarray(matrix.T)]
-    return pa.Table.from_arrays([*columns, *features], schema=schema)
+    return feature_table_of(signal_table(conversations))
 
 
-def _tables(groups: Iterator[list[Conversation]], processes: int) -> Iterator[Any]:
-    """A table a group, in their order."""
+def _groups(source: Path | Iterable[Conversation]) -> Iterator[Group]:
+    if not isinstance(source, Path):
+        yield from _of_conversations(source, Path("conversations"))
+        return
+    for path in files_of(source, FORMATS["native"]):
+        yield from _of_conversations(read_conversations(path), path) if path.suffix == ".parquet" else read_groups(path)
+
+
+def _of_conversations(conversations: Iterable[Conversation], path: Path) -> Iterator[Group]:
+    # As JSON they cross over to another process several times faster than as objects.
+    numbers, raw, size = list[int](), list[bytes](), 0
+    for number, conversation in enumerate(conversations, 1):
+        numbers.append(number)
+        raw.append(to_json(conversation))
+        size += len(raw[-1])
+        if size >= GROUP_BYTES:
+            yield Group(path, numbers, raw)
+            numbers, raw, size = [], [], 0
+    if raw:
+        yield Group(path, numbers, raw)
+
+
+def _checked(groups: Iterator[Group], make: Callable[[Group], _Made], processes: int) -> Iterator[_Made]:
+    """What is made of each group, in their order. Raises `BadRecord` for a reject and for an id that comes again."""
+    seen: set[bytes] = set()  # as in `formats.read_records`: 8 bytes for each id
+    for group, made in _mapped(groups, make, processes):
+        if made.reject is not None:
+            raise made.reject.error()
+        for number, name in zip(group.numbers, made.ids, strict=True):
+            digest = blake2b(name.encode(), digest_size=8).digest()
+            if digest in seen:
+                problem = f"{name!r} is also the id of an earlier record"
+                said = Problem("conversation_id", problem, "an id of its own for each")
+                raise rejected(group.file, number, said).error()
+            seen.add(digest)
+        yield made
+
+
+def _mapped(groups: Iterator[Group], make: Callable[[Group], _Made], processes: int) -> Iterator[tuple[Group, _Made]]:
     first = list(islice(groups, 2))
     if len(first) < 2 or processes == 1:
-        yield from map(feature_table, chain(first, groups))
+        yield from ((group, make(group)) for group in chain(first, groups))
         return
     # Started afresh: a fork would copy whatever threads this process has, half-way through what they do.
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        yield from _in_order(pool.submit, chain(first, groups), processes * GROUPS_AHEAD)
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_begin) as pool:
+        waiting: deque[tuple[Group, Future[_Made]]] = deque()
+        for group in chain(first, groups):
+            waiting.append((group, pool.submit(make, group)))
+            if len(waiting) > processes * GROUPS_AHEAD:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        yield from ((done, future.result()) for done, future in waiting)
 
 
-def _in_order(
-    submit: Callable[..., Future[Any]], groups: Iterable[list[Conversation]], most_ahead: int
-) -> Iterator[Any]:
-    waiting: deque[Future[Any]] = deque()
-    for group in groups:
-        # As JSON they cross over to the other process several times faster than as objects.
-        waiting.append(submit(_table_of_json, [to_json(conversation) for conversation in group]))
-        if len(waiting) > most_ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+def _begin() -> None:
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
 
 
-def _table_of_json(group: list[bytes]) -> Any:
-    decode = msgspec.json.Decoder(Conversation).decode  # checked already where it was read
-    return feature_table(map(decode, group))
-
-
-def _groups(conversations: Iterable[Conversation], counts: list[int]) -> Iterator[list[Conversation]]:
-    group: list[Conversation] = []
-    messages = 0
-    for conversation in conversations:
-        counts[0] += 1
-        group.append(conversation)
-        messages += len(conversation.messages)
-        if messages >= MESSAGES_IN_GROUP:
-            yield group
-            group, messages = [], 0
-    if group:
-        yield group
-
-
-def _keys(conversation: Conversation, moment: Moment) -> tuple[Any, ...]:
-    message = moment.message
-    return (
-        conversation.conversation_id,
-        message.message_id,
-        conversation.facts.customer_id,
-        moment.index,
-        message.role,
-        message.sent_at,
-        moment.episode,
-    )
-
-
-def _schema() -> Any:
-    import pyarrow as pa
-
-    kinds = {"index": pa.int32(), "episode": pa.int32(), "sent_at": pa.timestamp("us", tz="UTC")}
-    fields = [pa.field(key, kinds.get(key, pa.string())) for key in KEYS]
-    fields += [pa.field(f"y_{target}", pa.int8()) for target in TARGETS]
-    return pa.schema([*fields, *(pa.field(name, pa.float64()) for name in FEATURE_NAMES)])
+def _made(folder: Path | None, group: Group) -> _Made:
+    store = SignalStore(folder) if folder is not None else None
+    table = store.get(group.raw) if store is not None else None
+    if table is None:
+        conversations: list[Conversation] = []
+        for record in parsed(group):
+            if isinstance(record, Reject):
+                return _Made(None, [], record)
+            conversations.append(record.conversation)
+        ids = [conversation.conversation_id for conversation in conversations]
+        table = signal_table(conversations).replace_schema_metadata({_IDS: msgspec.json.encode(ids)})
+        if store is not None:
+            store.put(group.raw, table)
+    return _Made(feature_table_of(table), msgspec.json.decode(table.schema.metadata[_IDS], type=list[str]))

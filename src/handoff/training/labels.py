@@ -46,14 +46,33 @@ def labelled(
     `within` counts only what comes to pass within so many messages: y = 1 becomes 0 further ahead of it; under
     `dissatisfied_next` a rating further ahead makes no row, and `label` has no horizon.
     """
-    found: list[tuple[Moment, int | None]]
-    if target == "label":
-        found = [(moment, moment.message.label) for moment in _rows(conversation, moments)]
-    elif target == "dissatisfied_next":
-        found = [(moment, _next_dissatisfied(moments, moment, within)) for moment in _rows(conversation, moments)]
-    else:
-        found = _needs(conversation, moments, target, within)
+    found = _found(conversation, moments, hand_offs(conversation), target, within)
     return tuple(LabelledMoment(moment, y) for moment, y in found if y is not None)
+
+
+def every_label(conversation: Conversation, moments: Sequence[Moment]) -> dict[EscalationTarget, dict[int, int]]:
+    """The label under every target by the index of the message; a message that makes no row has none."""
+    points = hand_offs(conversation)
+    return {
+        target: {m.index: y for m, y in _found(conversation, moments, points, target, None) if y is not None}
+        for target in TARGETS
+    }
+
+
+def _found(
+    conversation: Conversation,
+    moments: Sequence[Moment],
+    points: dict[int, int],
+    target: EscalationTarget,
+    within: int | None,
+) -> list[tuple[Moment, int | None]]:
+    rows = _rows(moments, points)
+    if target == "label":
+        return [(moment, moment.message.label) for moment in rows]
+    if target == "dissatisfied_next":
+        rated = any(message.satisfaction is not None for message in conversation.messages)
+        return [(moment, _next_dissatisfied(moments, moment, within)) for moment in rows] if rated else []
+    return _needs(conversation, moments, rows, points, target, within)
 
 
 def routed(conversation: Conversation, moments: Sequence[Moment]) -> Moment | None:
@@ -68,18 +87,18 @@ def routed(conversation: Conversation, moments: Sequence[Moment]) -> Moment | No
     return before[-1] if before else None
 
 
-def _rows(conversation: Conversation, moments: Sequence[Moment]) -> list[Moment]:
-    points = hand_offs(conversation)
+def _rows(moments: Sequence[Moment], points: dict[int, int]) -> list[Moment]:
     return [m for m in moments if m.read and m.index < points.get(m.episode, len(moments))]
 
 
 def _needs(
     conversation: Conversation,
     moments: Sequence[Moment],
+    rows: Sequence[Moment],
+    points: dict[int, int],
     target: Literal["escalated", "needed_human"],
     within: int | None,
 ) -> list[tuple[Moment, int | None]]:
-    points = hand_offs(conversation)
     last_episode = moments[-1].episode if moments else 0
     ending = _ending(conversation, target)
 
@@ -93,7 +112,7 @@ def _needs(
             return 0
         return int(within is None or point - moment.index <= within)
 
-    return [(moment, label(moment)) for moment in _rows(conversation, moments)]
+    return [(moment, label(moment)) for moment in rows]
 
 
 def _ending(conversation: Conversation, target: Literal["escalated", "needed_human"]) -> bool | None:

@@ -79,7 +79,7 @@ def masked_numbers(text: str) -> str:
 
 
 def _may_lead_to_a_person(text: str) -> bool:
-    """False only where nothing can be masked, as in most texts: a look at each letter costs more than all other masks."""
+    """False only where nothing can be masked, as in most texts: the look at each letter is the dearest of all masks."""
     digits = len(_DIGIT.findall(text))
     if digits >= _FEWEST_DIGITS:
         return True

@@ -1,0 +1,153 @@
+"""What the messages of some conversations say, as an Arrow table: the costly part of making features.
+
+One row a message that is read: keys, labels, and what it says in numbers (`handoff.features.recorder`). Such tables
+may be kept in a folder, so that a second run, with a feature more, reads no text again. They hold no text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from operator import ne
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handoff.features import FEATURE_NAMES
+from handoff.features.columns import features
+from handoff.features.follower import Moment, follow
+from handoff.features.recorder import COLUMNS, Recorder
+from handoff.signals import lexicon_version
+from handoff.training.labels import TARGETS, EscalationTarget, every_label
+from handoff.transcript import Conversation
+from handoff.transcript.outcomes import before_the_end
+
+KEYS = ("conversation_id", "message_id", "customer_id", "index", "role", "sent_at", "episode")
+LABELS = tuple(f"y_{target}" for target in TARGETS)
+STARTS = "starts"  # whether the row is the first of its episode
+
+# The sources of this package on which a signal table depends. Those of the features over it are not among them.
+_SOURCES = ("kept.py", "transcript", "signals", "training/labels.py", "training/signal_table.py")
+_SOURCES_OF_FEATURES = ("features/follower.py", "features/heard.py", "features/recorder.py", "features/signals.py")
+
+
+def signal_table(conversations: Iterable[Conversation]) -> Any:
+    """The signals of the conversations' messages that are read."""
+    import pyarrow as pa
+
+    values, starts, keys = array("d"), list[bool](), [list[Any]() for _ in KEYS]
+    marks: dict[EscalationTarget, list[int | None]] = {target: [] for target in TARGETS}
+    for conversation in conversations:
+        moments = list(follow(before_the_end(conversation), Recorder))
+        rows = [moment for moment in moments if moment.read]
+        for moment in rows:
+            values.extend(moment.row)
+        episodes = [moment.episode for moment in rows]
+        starts.extend(map(ne, episodes, [-1, *episodes]))
+        for key, column in zip(_keys(conversation, rows), keys, strict=True):
+            column.extend(key)
+        for target, label in every_label(conversation, moments).items():
+            marks[target].extend(label.get(moment.index) for moment in rows)
+    matrix = np.ascontiguousarray(np.frombuffer(values, dtype=np.float64).reshape(-1, len(COLUMNS)).T)
+    plain = [*keys, *marks.values(), starts]
+    fields = [*_key_fields(), pa.field(STARTS, pa.bool_())]
+    columns = [pa.array(column, field.type) for column, field in zip(plain, fields, strict=True)]
+    schema = pa.schema([*fields, *(pa.field(name, pa.float64()) for name in COLUMNS)])
+    return pa.Table.from_arrays([*columns, *map(pa.array, matrix)], schema=schema)
+
+
+def feature_table_of(signals: Any) -> Any:
+    """Keys, labels and features of the rows of a signal table."""
+    import pyarrow as pa
+    import pyarrow.compute as compute
+
+    found = features(
+        np.stack([signals.column(name).to_numpy() for name in COLUMNS]),
+        compute.equal(signals.column("role"), "customer").to_numpy(),
+        signals.column(STARTS).to_numpy(),
+    )
+    kept = [signals.column(name) for name in (*KEYS, *LABELS)]
+    return pa.Table.from_arrays([*kept, *(pa.array(f, from_pandas=True) for f in found)], schema=feature_schema())
+
+
+def feature_schema() -> Any:
+    """Keys, labels and features, as they stand in a file of features."""
+    import pyarrow as pa
+
+    return pa.schema([*_key_fields(), *(pa.field(name, pa.float64()) for name in FEATURE_NAMES)])
+
+
+def _key_fields() -> list[Any]:
+    import pyarrow as pa
+
+    kinds = {"index": pa.int32(), "episode": pa.int32(), "sent_at": pa.timestamp("us", tz="UTC")}
+    return [pa.field(k, kinds.get(k, pa.string())) for k in KEYS] + [pa.field(name, pa.int8()) for name in LABELS]
+
+
+def _keys(conversation: Conversation, rows: Sequence[Moment]) -> tuple[list[Any], ...]:
+    messages = [moment.message for moment in rows]
+    return (
+        [conversation.conversation_id] * len(rows),
+        [message.message_id for message in messages],
+        [conversation.facts.customer_id] * len(rows),
+        [moment.index for moment in rows],
+        [message.role for message in messages],
+        [message.sent_at for message in messages],
+        [moment.episode for moment in rows],
+    )
+
+
+class SignalStore:
+    """A folder of signal tables, a file for each group of records, named by a digest of the records and of the code
+    that read them. It may be deleted at any time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / signals_version()
+
+    def get(self, records: Sequence[bytes]) -> Any | None:
+        """The table of these records; None when they have not been read."""
+        import pyarrow.feather as feather
+
+        path = self._path(records)
+        return feather.read_table(path) if path.exists() else None
+
+    def put(self, records: Sequence[bytes], table: Any) -> None:
+        """Keep the table of these records. Whole or not at all, also when several write it."""
+        import pyarrow.feather as feather
+
+        path = self._path(records)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        feather.write_feather(table, str(temporary), compression="lz4")
+        temporary.replace(path)
+
+    def _path(self, records: Sequence[bytes]) -> Path:
+        digest = hashlib.blake2b(digest_size=16)
+        for record in records:
+            digest.update(b"%d\n" % len(record))
+            digest.update(record)
+        return self._folder / f"{digest.hexdigest()}.arrow"
+
+
+@cache
+def signals_version() -> str:
+    """Digest of what a signal table depends on: the lexicon, its columns, and the code. Twelve hexadecimal digits."""
+    digest = hashlib.sha256(repr((lexicon_version(), KEYS, LABELS, COLUMNS)).encode())
+    for name in (*_SOURCES, *_SOURCES_OF_FEATURES):
+        for source in _python_files(files("handoff").joinpath(name)):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _python_files(place: Traversable) -> Iterator[Traversable]:
+    if place.is_dir():
+        for inner in sorted(place.iterdir(), key=lambda inner: inner.name):
+            yield from _python_files(inner)
+    elif place.name.endswith(".py"):
+        yield place
