@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from handoff.features import FEATURES
 from handoff.metrics import Interval, auroc, resampled_interval
 from handoff.quality import samples
-from handoff.quality.betold import before_last_exchange
+from handoff.quality.calls import before_last_exchange
 from handoff.quality.row import Row
 from handoff.quality.samples import Sample
 from handoff.quality.settings import QualitySettings

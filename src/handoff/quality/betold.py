@@ -19,7 +19,7 @@ from handoff.features.follower import follow
 from handoff.formats.betold import read_betold
 from handoff.formats.record import Found
 from handoff.metrics import Interval, auroc, macro_f1, resampled_interval
-from handoff.quality.calls import WAYS, Call, Prefix, choose, score
+from handoff.quality.calls import WAYS, Call, Prefix, before_last_exchange, choose, score
 from handoff.quality.row import Row
 from handoff.quality.settings import QualitySettings
 
@@ -52,15 +52,6 @@ def first(messages: int) -> Callable[[Call], int]:
 def without_last_exchange(call: Call) -> int:
     """All before the customer's last words, so that every such call ends with the bot."""
     return before_last_exchange(call.roles)
-
-
-def before_last_exchange(roles: Sequence[str]) -> int:
-    """How many messages come before what the customer said last and all after it."""
-    seen = len(roles)
-    for side in ("assistant", "customer"):
-        while seen and roles[seen - 1] == side:
-            seen -= 1
-    return seen
 
 
 def whole(call: Call) -> int:
