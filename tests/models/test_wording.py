@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handoff.errors import BadModel
+from handoff.models import wording
 from handoff.models.encoder import Encoder
 from handoff.models.files import write_atomically
 from handoff.models.ngrams import WORDS_FROM, hashed, words
-from handoff.models.wording import Coefficients, Vocabulary, Wording, read_wording, wording_bytes
+from handoff.models.wording import Coefficients, Spelling, Vocabulary, Wording, read_wording, wording_bytes
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +42,28 @@ def test_words_and_letters_each_have_their_length() -> None:
     of_words = known.hashes[positions] >= WORDS_FROM
     assert np.linalg.norm(values[of_words]) == pytest.approx(2.0)
     assert np.linalg.norm(values[~of_words]) == pytest.approx(0.5)
+
+
+KNOWN = vocabulary("I want my money back", "aaa ab aab ?!?! really", "it's not İ fine 日本語")
+
+
+@given(
+    st.lists(st.sampled_from(["aaa", "ab", "money", "?", "MY", "İ", "日本", "un", "x" * 50, "\ud800"])).map(" ".join)
+)
+def test_looked_up_words_read_as_the_vocabulary_does(text: str) -> None:
+    spelling = Spelling(KNOWN)
+    for _ in range(2):  # not seen before, and seen
+        for found, expected in zip(spelling.read(text), KNOWN.read(text), strict=True):
+            assert found.dtype == expected.dtype
+            assert found.tolist() == expected.tolist()
+
+
+def test_only_so_many_words_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wording, "CACHED_WORDS", 3)
+    spelling = Spelling(KNOWN)
+    for text in ("i want my money back", "y" * 4_000):
+        assert spelling.read(text)[0].tolist() == KNOWN.read(text)[0].tolist()
+    assert len(spelling._words) <= 3
 
 
 @pytest.mark.parametrize("text", ["", "  ", "日本語"], ids=["empty", "spaces", "nothing that is known"])

@@ -92,9 +92,9 @@ class EscalationModel:
             weights = self._small_trees.contributions(picked[0])
         else:
             weights = self._predict(picked, pred_contrib=True)[0, :-1]
-        order = np.argsort(-weights, kind="stable")
-        names = self.manifest.features
-        return tuple(Contribution(names[i], float(picked[0, i]), float(weights[i])) for i in order)
+        order = np.argsort(-weights, kind="stable").tolist()
+        found = list(zip(self.manifest.features, picked[0].tolist(), weights.tolist(), strict=True))
+        return tuple(Contribution(*found[i]) for i in order)
 
     @property
     def base(self) -> float:

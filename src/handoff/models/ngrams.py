@@ -8,12 +8,15 @@ every machine, since nothing depends on Python's own salted `hash`.
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint32]
+Sums = NDArray[np.uint64]
 Floats = NDArray[np.float32]
+Number = TypeVar("Number", bound=np.generic)
 
 # Longer texts are pasted logs; what they are about stands at their beginning. Bounds the cost of a hostile text.
 MOST_CHARACTERS = 4000
@@ -55,12 +58,27 @@ def hashed(parts: list[str]) -> tuple[Hashes, Floats]:
     """
     if not parts:
         return np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.float32)
+    letters, sums = hashed_letters(parts)
+    found = np.concatenate((letters, hashed_words(sums)))
+    found.sort()
+    return counted(found)
+
+
+def hashed_letters(parts: list[str]) -> tuple[Hashes, Sums]:
+    """The letters of one word at least, each run with its repetitions, and what `hashed_words` makes of each word."""
     spaced = f" {' '.join(parts)} {_PADDING}".encode("utf-32-le", "surrogatepass")
     codes = np.frombuffer(spaced, dtype=np.uint32).astype(np.uint64)
     spaces = np.flatnonzero(codes == _SPACE)
-    letters = _mixed(_letters(codes, spaces)) >> np.uint32(1)
-    found = np.concatenate((letters, _mixed(_words(codes, spaces)) | WORDS_FROM))
-    found.sort()
+    return _mixed(_letters(codes, spaces)) >> np.uint32(1), _sums(codes, spaces)
+
+
+def hashed_words(sums: Sums) -> Hashes:
+    """Every word and every pair of neighbouring words, with repetitions: array of shape (2 n_words - 1,)."""
+    return _mixed(np.concatenate((sums, (sums[:-1] + _ONE) * _PAIR + sums[1:]))) | WORDS_FROM
+
+
+def counted(found: NDArray[Number]) -> tuple[NDArray[Number], Floats]:
+    """The distinct values of a sorted array that is not empty, and how often each occurs."""
     first = np.empty(len(found) + 1, dtype=np.bool_)
     first[0] = first[-1] = True
     np.not_equal(found[1:], found[:-1], out=first[1:-1])
@@ -82,12 +100,12 @@ def _letters(codes: NDArray[np.uint64], spaces: NDArray[np.intp]) -> NDArray[np.
     return chosen
 
 
-def _words(codes: NDArray[np.uint64], spaces: NDArray[np.intp]) -> NDArray[np.uint64]:
-    """Every word and every pair of neighbouring words, by the sum of its letters' places."""
+def _sums(codes: NDArray[np.uint64], spaces: NDArray[np.intp]) -> Sums:
+    """Every word by the sum of its letters' places, wherever in the text it stands."""
     starts, length = spaces[:-1], int(spaces[-1])
-    sums = np.add.reduceat(codes[:length] * _UP[:length], starts)
+    sums: Sums = np.add.reduceat(codes[:length] * _UP[:length], starts)
     sums *= _DOWN[starts]
-    return np.concatenate((sums, (sums[:-1] + _ONE) * _PAIR + sums[1:]))
+    return sums
 
 
 def _mixed(numbers: NDArray[np.uint64]) -> Hashes:

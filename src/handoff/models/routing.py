@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import zipfile
 import zlib
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from handoff.errors import BadModel
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.features.follower import Moment
-from handoff.models.encoder import Embeds, Encoder
+from handoff.models.encoder import CACHED_TEXTS, Embeds, Encoder
 from handoff.models.manifest import WEIGHTS_FILE, Manifest, columns
 
 Floats = NDArray[np.float64]
@@ -51,6 +52,8 @@ class RoutingModel:
     def __init__(self, manifest: Manifest, weights: Weights, encoder: Encoder) -> None:
         self.manifest, self.weights, self.encoder = manifest, weights, encoder
         self.columns = np.array(columns(manifest, FEATURE_NAMES, FEATURES_VERSION), dtype=np.intp)
+        self._of_meaning, self._of_features = np.split(weights.coefficients.T, [encoder.dimensions])
+        self._said = functools.lru_cache(maxsize=CACHED_TEXTS)(self._read)
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest, encoder: Encoder) -> RoutingModel:
@@ -89,9 +92,24 @@ class RoutingModel:
     def scores(self, moments: Sequence[Moment]) -> Floats:
         """Calibrated probabilities: array of shape (n_moments, n_teams), teams in the manifest's order."""
         rows = np.asarray([moment.row for moment in moments], dtype=np.float64)[:, self.columns]
-        inputs = np.hstack([pooled(self.encoder, moments), standardised(rows, self.weights)])
-        logits = inputs @ self.weights.coefficients.T + self.weights.intercepts
+        said = np.array([self._meant(moment.customer_texts) for moment in moments])
+        logits = said + standardised(rows, self.weights) @ self._of_features + self.weights.intercepts
         return softmax(logits / (self.manifest.temperature or 1.0))
+
+    def _meant(self, texts: Sequence[str]) -> Floats:
+        """What `pooled` of the texts adds to each team's logit: array of shape (n_teams,). The mean of vectors times a
+        matrix is the mean of their products, and a product is remembered with its text."""
+        total, words = np.zeros(len(self.teams)), 0
+        for text in texts:
+            logits, weight = self._said(text)
+            total += logits
+            words += weight
+        return total / words if words else total
+
+    def _read(self, text: str) -> tuple[Floats, int]:
+        """A text's part of the logits, times its weight; and that weight."""
+        weight = weight_of(text)
+        return weight * (self.encoder.encode([text])[0].astype(np.float64) @ self._of_meaning), weight
 
 
 def pooled(encoder: Embeds, moments: Sequence[Moment]) -> Floats:
@@ -101,15 +119,21 @@ def pooled(encoder: Embeds, moments: Sequence[Moment]) -> Floats:
     """
     vectors = np.zeros((len(moments), encoder.dimensions))
     for row, moment in enumerate(moments):
-        words = np.array([min(len(text.split()), MOST_WORDS) for text in moment.customer_texts], dtype=np.float64)
+        words = np.array([weight_of(text) for text in moment.customer_texts], dtype=np.float64)
         if words.sum() > 0:
             vectors[row] = words @ encoder.encode(moment.customer_texts) / words.sum()
     return vectors
 
 
+def weight_of(text: str) -> int:
+    """How much a text counts in the mean: its words, 20 at most."""
+    return min(len(text.split()), MOST_WORDS)
+
+
 def standardised(rows: Floats, weights: Weights) -> Floats:
     """Features around 0 with spread 1; a missing one counts as average, which moves no team."""
-    filled: Floats = np.nan_to_num((rows - weights.means) / weights.scales, nan=0.0)
+    filled: Floats = (rows - weights.means) / weights.scales
+    filled[np.isnan(filled)] = 0.0
     return filled
 
 

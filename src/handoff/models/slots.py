@@ -62,11 +62,11 @@ def slotted(recent: Sequence[Message]) -> Iterator[tuple[int, str, float]]:
 
 def wording_columns(wording: Wording, recent: Sequence[Sequence[Message]]) -> Floats:
     """The columns of `WORDING_NAMES` in log-odds: array of shape (n_rows, n_slots + 1), 0 where nothing was said."""
-    parts = np.zeros((len(recent), SLOTS))
-    for row, messages in enumerate(recent):
+    parts = [[0.0] * SLOTS for _ in recent]
+    for part, messages in zip(parts, recent, strict=True):
         for slot, text, weight in slotted(messages):
-            parts[row, slot] += weight * float(wording.score(text)[slot])
-    return with_sum(parts)
+            part[slot] += weight * wording.score(text)[slot]
+    return with_sum(np.array(parts, dtype=np.float64).reshape(len(recent), SLOTS))
 
 
 def with_sum(parts: Floats) -> Floats:

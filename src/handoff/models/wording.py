@@ -20,15 +20,17 @@ from numpy.typing import NDArray
 
 from handoff.errors import BadModel
 from handoff.models.encoder import Encoder
-from handoff.models.ngrams import WORDS_FROM, hashed, words
+from handoff.models.ngrams import WORDS_FROM, Hashes, counted, hashed, hashed_letters, hashed_words, words
 
 Floats = NDArray[np.float32]
 Positions = NDArray[np.intp]
 
 CACHED_TEXTS = 20_000
+# A word's letters take 300 bytes. Longer words are nobody's, and do not come twice.
+CACHED_WORDS, LONGEST_WORD = 20_000, 40
 
 
-class Vocabulary(msgspec.Struct, frozen=True):
+class Vocabulary(msgspec.Struct, frozen=True, dict=True):
     """The n-grams that a model knows: sorted `hashes` (uint32) and how much each tells (`rarity`, float32), (n,).
 
     `words_weigh`, `letters_weigh` and `meaning_weighs` (of the embedding) set the three blocks of a text's features off
@@ -47,21 +49,66 @@ class Vocabulary(msgspec.Struct, frozen=True):
     def read(self, text: str) -> tuple[Positions, Floats]:
         """Which n-grams of the vocabulary a text holds, and their weights: two arrays of shape (n_found,)."""
         found, counts = hashed(words(text))
+        positions, known = self.places(found)
+        return positions, self.weights(positions, counts[known])
+
+    def places(self, found: Hashes) -> tuple[Positions, NDArray[np.bool_]]:
+        """Where the known ones of these hashes stand, in their order, and which ones are known."""
         at = np.searchsorted(self.hashes, found)
         at[at == len(self.hashes)] = 0
         known = self.hashes[at] == found if len(self.hashes) else np.zeros(len(found), dtype=np.bool_)
-        positions, kept = at[known], found[known]
-        values = (1 + np.log(counts[known])) * self.rarity[positions]
-        border = int(np.searchsorted(kept, WORDS_FROM))
+        return at[known], known
+
+    def weights(self, positions: Positions, counts: Floats) -> Floats:
+        """The weights of a text's n-grams, given where they stand, in order, and how often each occurs."""
+        values: Floats = (1 + np.log(counts)) * self.rarity[positions]
+        border = int(np.searchsorted(positions, self.words_from))
         _to_length(values[:border], self.letters_weigh)
         _to_length(values[border:], self.words_weigh)
-        return positions, values
+        return values
+
+    @functools.cached_property
+    def words_from(self) -> int:
+        """Where the words begin; letters stand before them."""
+        return int(np.searchsorted(self.hashes, WORDS_FROM))
 
 
 def _to_length(values: Floats, length: float) -> None:
     total = float(values @ values)
     if total > 0:
         values *= np.float32(length / total**0.5)
+
+
+class Spelling:
+    """Reads texts as its vocabulary does, to the last bit, but looks up the letters of a word only once: people use few
+    words."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._words: dict[str, tuple[Positions, np.uint64]] = {}
+
+    def read(self, text: str) -> tuple[Positions, Floats]:
+        """As `Vocabulary.read`."""
+        parts = words(text)
+        if not parts:
+            return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32)
+        seen = [self._words.get(word) or self._learn(word) for word in parts]
+        found = hashed_words(np.array([total for _, total in seen]))
+        positions = np.concatenate([*(letters for letters, _ in seen), self._vocabulary.places(found)[0]])
+        if not len(positions):
+            return positions, np.empty(0, dtype=np.float32)
+        positions.sort()
+        positions, counts = counted(positions)
+        return positions, self._vocabulary.weights(positions, counts)
+
+    def _learn(self, word: str) -> tuple[Positions, np.uint64]:
+        letters, totals = hashed_letters([word])
+        found = self._vocabulary.places(letters)[0], totals[0]
+        if len(word) <= LONGEST_WORD:
+            if len(self._words) >= CACHED_WORDS:
+                self._words.clear()
+            self._words[word] = found
+        return found
 
 
 class Coefficients(msgspec.Struct, frozen=True):
@@ -81,6 +128,7 @@ class Wording:
 
     def __init__(self, vocabulary: Vocabulary, coefficients: Coefficients, encoder: Encoder | None) -> None:
         self.vocabulary, self.coefficients, self.encoder = vocabulary, coefficients, encoder
+        self._spelling = Spelling(vocabulary)
         self.score = functools.lru_cache(maxsize=CACHED_TEXTS)(self._score)
 
     def scores(self, texts: Sequence[str]) -> Floats:
@@ -90,15 +138,14 @@ class Wording:
             found[row] = self.score(text)
         return found
 
-    def _score(self, text: str) -> Floats:
-        """One text's scores, array of shape (n_scores,), from memory where they are known (`score`)."""
-        positions, values = self.vocabulary.read(text)
+    def _score(self, text: str) -> tuple[float, ...]:
+        """One text's scores, from memory where they are known (`score`)."""
+        positions, values = self._spelling.read(text)
         total: Floats = values @ self.coefficients.grams[positions]
         if self.encoder is not None:
             vector = self.encoder.encode([text])[0] * np.float32(self.vocabulary.meaning_weighs)
             total = total + vector @ self.coefficients.meaning
-        total.setflags(write=False)
-        return total
+        return tuple(total.tolist())
 
 
 def wording_bytes(vocabulary: Vocabulary, coefficients: Coefficients) -> bytes:
