@@ -27,7 +27,7 @@ from benchmarks.models import LIGHTGBM, train_beside
 from benchmarks.report import machine, table, write
 from handoff.models import read_manifest
 from handoff.models.encoder import DEFAULT_KIND, KINDS
-from handoff.transcript import Conversation, Message
+from handoff.transcript import Conversation, Message, to_json
 
 CONCURRENCIES = (1, 8, 32)
 SECONDS = 3.0  # the longest that one run of one contender at one concurrency may take
@@ -99,6 +99,17 @@ def to(path: str, bodies: list[bytes]) -> Lines:
 def whole(chats: Chats, messages: int, *, all_new: bool = False) -> Callable[[int], Lines]:
     """Whole conversations of so many messages."""
     return lambda count: to(PREDICT, chats.bodies(count, messages, all_new=all_new))
+
+
+def growing(chats: Chats, messages: int) -> Callable[[int], tuple[Lines, Lines]]:
+    """The same conversations as a chat backend sends them: first without their newest message, then with it."""
+
+    def lines(count: int) -> tuple[Lines, Lines]:
+        made = list(islice(chats.conversations(messages), count))
+        before = [msgspec.structs.replace(each, messages=each.messages[:-1]) for each in made]
+        return to(PREDICT, [to_json(each) for each in before]), to(PREDICT, [to_json(each) for each in made])
+
+    return lines
 
 
 def asking(chats: Chats) -> Callable[[int], Lines]:

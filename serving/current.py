@@ -19,6 +19,7 @@ import msgspec
 
 from handoff.decision import Answer, Judge, Standing
 from handoff.errors import BadModel
+from handoff.memory import Memory
 from handoff.models import load_champion
 from handoff.models.champion import CHAMPION_FILE
 from handoff.models.manifest import Name
@@ -66,6 +67,7 @@ class CurrentJudge:
         """Rules and policy are read here: `BadPolicy` when they do not hold, for nothing can decide without them."""
         rules = load_rules(settings.rules, settings.confidence)
         self.judge = Judge(rules, load_policy(settings.policy, rules))
+        self._memory = Memory(rules)
         self._settings, self._clock = settings, clock
         self._started_at = clock()
         self._stamps: dict[Name, Stamp] = {}
@@ -115,7 +117,7 @@ class CurrentJudge:
 
     def _decide(self, judge: Judge, conversation: Conversation, explain: bool, request_id: str | None) -> Decided:
         started = time.perf_counter()
-        standing = judge.standing(conversation)
+        standing = self._memory.standing(conversation) or judge.standing(conversation)
         answer = self._conclude(judge, standing, explain, request_id)
         return Decided(answer, standing, 1_000 * (time.perf_counter() - started))
 
@@ -130,7 +132,8 @@ class CurrentJudge:
 
     def cache_hits(self) -> dict[str, tuple[int, int]]:
         """Hits and misses of each cache by text."""
-        return {"readings": cache_lookups()}
+        memory = self._memory
+        return {"readings": cache_lookups(), "conversations": (memory.hits, memory.misses)}
 
     def is_ready(self) -> bool:
         """Whether a known conversation is answered, and by a model where one is required."""

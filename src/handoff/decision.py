@@ -66,12 +66,32 @@ class Verdict(msgspec.Struct, frozen=True):
     scores: tuple[float, ...] = ()
 
 
+class Scores:
+    """Probabilities that a model has given to moments of one conversation, so that only new ones are scored."""
+
+    __slots__ = ("_found", "_model")
+
+    def __init__(self) -> None:
+        self._model: EscalationModel | None = None
+        self._found: Probabilities = {}
+
+    def by(self, model: EscalationModel, moments: Sequence[Moment]) -> Probabilities:
+        """The model's probabilities right after `moments`, by index; of others nothing is remembered."""
+        found = self._found if self._model is model else {}
+        new = [moment for moment in moments if moment.index not in found]
+        told = zip(new, model.probabilities(new), strict=True) if new else ()
+        found = found | {moment.index: float(p) for moment, p in told}
+        self._model, self._found = model, {moment.index: found[moment.index] for moment in moments}
+        return self._found
+
+
 class Standing(msgspec.Struct, frozen=True):
     """Where a conversation stands right after its newest message: all that an answer is made from.
 
     `before` is the newest customer message before it in the same episode, which the trend compares with. `recent` are
     the newest messages (up to `WINDOW`) that were read in the episode, or since a hand-off was declined in it, which
-    raise alarms; `moment` is the last of them if it was read. No probability is kept, so that another model may go on.
+    raise alarms; `moment` is the last of them if it was read. `scores` remembers what a model said of them; another
+    model may go on.
     """
 
     conversation_id: str
@@ -80,12 +100,13 @@ class Standing(msgspec.Struct, frozen=True):
     fired: tuple[Fired, ...]
     before: Moment | None
     recent: tuple[Moment, ...] = ()
+    scores: Scores = msgspec.field(default_factory=Scores)
 
 
 class Progress:
     """A conversation on its way, fed one `Moment` after another. Constant time and room a message."""
 
-    __slots__ = ("_conversation_id", "_customer", "_customer_before", "_episode", "_recent", "_watch")
+    __slots__ = ("_conversation_id", "_customer", "_customer_before", "_episode", "_recent", "_scores", "_watch")
 
     def __init__(self, rules: RuleBook, conversation: Conversation) -> None:
         """Of `conversation` only what is known beside its messages is read."""
@@ -94,6 +115,7 @@ class Progress:
         self._customer_before: Moment | None = None
         self._episode = 0
         self._recent: tuple[Moment, ...] = ()
+        self._scores = Scores()
 
     def step(self, moment: Moment) -> Standing:
         """Take in the next moment."""
@@ -103,7 +125,8 @@ class Progress:
         if moment.read and moment.message.role == "customer":
             self._customer_before = moment
         self._remember(moment)
-        return Standing(self._conversation_id, self._customer, moment, self._watch.step(moment), before, self._recent)
+        fired = self._watch.step(moment)
+        return Standing(self._conversation_id, self._customer, moment, fired, before, self._recent, self._scores)
 
     def _remember(self, moment: Moment) -> None:
         """A hand-off that was declined silences the model too, until there is new evidence."""
@@ -218,11 +241,13 @@ class Judge:
         return [progress.step(moment) for moment in follow(conversation)]
 
     def _known(self, standing: Standing) -> Probabilities:
-        """All probabilities that the answer needs, from one call of the model."""
+        """All probabilities that the answer needs; those that are new from one call of the model."""
+        if self.escalation is None:
+            return {}
         wanted = [standing.moment, *standing.recent]
         if standing.before is not None:
             wanted.append(standing.before)
-        return self._probabilities(list({moment.index: moment for moment in wanted}.values()))
+        return standing.scores.by(self.escalation, list({moment.index: moment for moment in wanted}.values()))
 
     def _probabilities(self, moments: Sequence[Moment]) -> Probabilities:
         if self.escalation is None:
@@ -270,10 +295,10 @@ class Judge:
 def explained(model: EscalationModel, moment: Moment) -> Explanation:
     """The features that raise the probability most, in words, and the reasons that they speak for."""
     contributions = model.contributions(moment)
-    shown_values = dict(zip(FEATURE_NAMES, moment.row, strict=True))
     raising = [
         (c, _BY_NAME[c.feature]) for c in contributions if c.weight > 0 and _is_shown(_BY_NAME[c.feature], c.value)
     ]
+    shown_values = dict(zip(FEATURE_NAMES, moment.row, strict=True))
     indicators = tuple(
         Indicator(c.feature, round(c.value, 6), round(c.weight, 6), feature.says.format_map(shown_values))
         for c, feature in raising[:SHOWN_INDICATORS]

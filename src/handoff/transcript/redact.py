@@ -50,15 +50,27 @@ def redact(conversation: Conversation) -> Conversation:
 
     The name becomes "[name]", so that its presence survives. Identifiers stay as they are: they join records.
     """
-    customer = conversation.customer
-    name = customer.name if customer is not None else None
-    names = (name,) if name is not None else ()
+    customer, names = conversation.customer, names_of(conversation)
+    if customer is not None and customer.name:
+        customer = msgspec.structs.replace(customer, name="[name]")
     return msgspec.structs.replace(
         conversation,
-        messages=tuple(_message(message, names) for message in conversation.messages),
-        customer=msgspec.structs.replace(customer, name="[name]") if customer is not None and name else customer,
+        messages=tuple(redact_message(message, names) for message in conversation.messages),
+        customer=customer,
         environment=_environment(conversation.environment, names),
     )
+
+
+def names_of(conversation: Conversation) -> tuple[str, ...]:
+    """The customer's names that must not be told, each as it is written out."""
+    name = conversation.facts.name
+    return () if name is None else (name,)
+
+
+def redact_message(message: Message, names: tuple[str, ...]) -> Message:
+    """The message without personal data in its text."""
+    text = redact_text(message.text, names)
+    return message if text == message.text else msgspec.structs.replace(message, text=text)
 
 
 def redact_text(text: str, names: tuple[str, ...] = ()) -> str:
@@ -106,11 +118,6 @@ def _once(text: str, names: tuple[str, ...]) -> str:
     pattern = names_pattern(names) if names and may_name(names, text) else None
     # A placeholder that is there already is matched first, and stays.
     return pattern.sub(lambda found: found["kept"] or "[name]", text) if pattern is not None else text
-
-
-def _message(message: Message, names: tuple[str, ...]) -> Message:
-    text = redact_text(message.text, names)
-    return message if text == message.text else msgspec.structs.replace(message, text=text)
 
 
 def _environment(environment: Environment | None, names: tuple[str, ...]) -> Environment | None:

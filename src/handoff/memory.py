@@ -1,0 +1,98 @@
+"""A conversation that comes again with one message more is followed from where it stood, not from its beginning.
+
+A chat backend sends the whole conversation with every message. What a worker knows of it is found by a keyed digest of
+all that was said before and known beside it, so that anything that is different in it is another conversation; the
+digest says nothing to whoever reads the memory of the process, and only masked texts are kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import islice
+from threading import Lock
+
+import msgspec
+
+from handoff.decision import Progress, Standing
+from handoff.features import Follower
+from handoff.rules import RuleBook
+from handoff.transcript import Conversation, Message
+from handoff.transcript.redact import names_of, redact, redact_message
+
+# Of ten messages each they take 24 KB.
+MOST_REMEMBERED = 2_000
+# So many messages may be new since it was last here: backends may skip replies, or answer several messages at once.
+MOST_NEW = 4
+DIGEST_BYTES = 16
+
+
+class Followed:
+    """A conversation that was followed to some message, and can be followed on."""
+
+    __slots__ = ("_follower", "_names", "_progress", "standing")
+
+    def __init__(self, rules: RuleBook, conversation: Conversation) -> None:
+        """Of `conversation` only what is known beside its messages is read."""
+        bare = redact(msgspec.structs.replace(conversation, messages=()))
+        self._names = names_of(conversation)
+        self._follower, self._progress = Follower(bare.facts, bare.locale), Progress(rules, bare)
+        self.standing: Standing | None = None
+
+    def take_in(self, message: Message) -> None:
+        """Follow the next message, which is masked first."""
+        self.standing = self._progress.step(self._follower.add(redact_message(message, self._names)))
+
+
+class Memory:
+    """What one worker remembers of the conversations that it was asked about last. For any number of threads."""
+
+    def __init__(self, rules: RuleBook, most_remembered: int = MOST_REMEMBERED) -> None:
+        self._rules, self._most = rules, most_remembered
+        self._key = os.urandom(32)
+        self._kept: dict[bytes, Followed] = {}
+        self._access = Lock()
+        self.hits = self.misses = 0
+
+    def standing(self, conversation: Conversation) -> Standing | None:
+        """Where the conversation stands, as `Judge.standing` would find it; None for one that cannot be followed on.
+
+        One with an `as_of` or a rating beside its messages cannot: its newest message will be another the next time.
+        """
+        if conversation.as_of is not None or conversation.satisfaction is not None or not conversation.messages:
+            return None
+        digests = list(self._digests(conversation))
+        followed, new = self._found(digests) or (Followed(self._rules, conversation), len(digests))
+        for message in conversation.messages[len(digests) - new :]:
+            followed.take_in(message)
+        self._keep(digests[-1], followed)
+        return followed.standing
+
+    def _digests(self, conversation: Conversation) -> Iterator[bytes]:
+        """After each message, the digest of all up to there."""
+        encode, beside = msgspec.json.encode, conversation
+        found = self._digest(encode((beside.conversation_id, beside.channel, beside.locale, beside.customer)))
+        for message in conversation.messages:
+            found = self._digest(found + encode(message))
+            yield found
+
+    def _digest(self, content: bytes) -> bytes:
+        return blake2b(content, digest_size=DIGEST_BYTES, key=self._key).digest()
+
+    def _found(self, digests: list[bytes]) -> tuple[Followed, int] | None:
+        """The conversation where it is known, and how many messages are new. It is taken out: whoever fails with it
+        half-way must leave nothing wrong behind."""
+        with self._access:
+            for new, digest in enumerate(islice(reversed(digests), MOST_NEW + 1)):
+                if (followed := self._kept.pop(digest, None)) is not None:
+                    self.hits += 1
+                    return followed, new
+            self.misses += 1
+            return None
+
+    def _keep(self, digest: bytes, followed: Followed) -> None:
+        with self._access:
+            self._kept[digest] = followed
+            if len(self._kept) > self._most:
+                del self._kept[next(iter(self._kept))]
