@@ -18,7 +18,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -222,15 +221,3 @@ async def _refuse(refused: Refused, scope: Scope, send: Send) -> None:
     ]
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def put_in_front() -> None:
-    """Put `Admission` around the application that BentoML makes; middleware that it is given lies further in."""
-    from bentoml import Service  # no test of the lanes has to import BentoML
-
-    build = Service.to_asgi
-
-    def to_asgi(service: Any, *given: Any, **named: Any) -> ASGIApp:
-        return Admission(build(service, *given, **named), lanes_of_worker())
-
-    Service.to_asgi = to_asgi  # type: ignore[method-assign]

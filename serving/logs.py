@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from handoff.settings import Settings, read_settings
 from handoff.transcript.redact import masked_id
 from serving.http import NAMED, with_plain_path
+from serving.metrics import metrics_of_worker
 
 # A request this slow is worth a warning, whatever it was answered.
 SLOW_SECONDS = 1.0
@@ -64,7 +65,7 @@ def write_json_lines(settings: Settings) -> None:
 
 
 class RequestLog:
-    """Middleware around all others: writes a line for each request that deserves one."""
+    """Middleware around all routes: counts every request, and writes a line for each that deserves one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app, self._all = app, read_settings().log_requests
@@ -86,6 +87,7 @@ class RequestLog:
             await self._app(scope, receive, note_status)
         finally:
             seconds = time.perf_counter() - started
+            metrics_of_worker().requested(scope["path"], status, seconds)
             if status >= 400 or seconds > SLOW_SECONDS or (self._all and scope["path"] not in _PROBES):
                 _log_request(scope, status, seconds)
 

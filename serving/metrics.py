@@ -1,4 +1,4 @@
-"""What Prometheus is told beside BentoML's request counts: decisions, stages, versions, caches, lines of waiting.
+"""What Prometheus is told: requests by route, decisions, stages, versions, caches, lines of waiting.
 
 Workers share a folder (`PROMETHEUS_MULTIPROC_DIR`, set by BentoML), so `/metrics` of any worker speaks for all.
 prometheus_client looks for that folder when it is imported: hence the import inside, in a worker.
@@ -10,6 +10,7 @@ import glob
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import cache
 from typing import Literal, get_args
 
 import msgspec
@@ -47,6 +48,11 @@ class Metrics:
         )
         self._answers = Counter("handoff_answers", "Answers by mode; rules_only is an answer without a model", ["mode"])
         seconds = Histogram("handoff_stage_seconds", "Seconds a stage of a request", ["stage"], buckets=BUCKETS)
+        self._requests = Counter("handoff_requests", "Requests by route and status", ["route", "status"])
+        self._request_seconds = Histogram(
+            "handoff_request_seconds", "Seconds from a request's head to the end of its answer", ["route"],
+            buckets=BUCKETS,
+        )  # fmt: skip
         self._stages = {stage: seconds.labels(stage) for stage in STAGES}
         self._serving = Gauge(
             "handoff_serving", "1 for the version in use, 0 for one that was", ["part", "version"],
@@ -70,6 +76,11 @@ class Metrics:
             self._decisions.labels(decision.action, decision.reason or "", decision.decided_by).inc()
             self._answers.labels(answer.mode).inc()
 
+    def requested(self, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        self._requests.labels(route, status).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
     def timed(self, stage: Stage) -> AbstractContextManager[object]:
         """A context: note how long a stage of one request took."""
         timer: AbstractContextManager[object] = self._stages[stage].time()
@@ -83,11 +94,11 @@ class Metrics:
         self._troubled = now.problems
         self._waiting.labels("decision_log").set(now.decisions_waiting)
         self._waiting.labels("store_requests").set(now.requests_waiting)
-        for cache, (hits, misses) in now.cache_hits.items():
-            seen_hits, seen_misses = self._seen.get(cache, (0, 0))
+        for name, (hits, misses) in now.cache_hits.items():
+            seen_hits, seen_misses = self._seen.get(name, (0, 0))
             # A cache that was replaced with its model starts anew.
-            self._lookups.labels(cache, "hit").inc(hits - seen_hits if hits >= seen_hits else hits)
-            self._lookups.labels(cache, "miss").inc(misses - seen_misses if misses >= seen_misses else misses)
+            self._lookups.labels(name, "hit").inc(hits - seen_hits if hits >= seen_hits else hits)
+            self._lookups.labels(name, "miss").inc(misses - seen_misses if misses >= seen_misses else misses)
         self._seen = dict(now.cache_hits)
         for lane, refused in now.refused.items():
             self._refused.labels(lane).inc(refused - self._seen_refused.get(lane, 0))
@@ -101,6 +112,12 @@ class Metrics:
             if version:
                 self._serving.labels(part, version).set(1)
         self._last = versions
+
+
+@cache
+def metrics_of_worker() -> Metrics:
+    """The one set of counters of this process."""
+    return Metrics()
 
 
 def _forget_dead_workers() -> None:

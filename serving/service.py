@@ -22,17 +22,16 @@ from handoff.decision import Answer
 from handoff.errors import Problem
 from handoff.settings import read_settings
 from handoff.store import Received
-from serving.admission import lanes_of_worker, put_in_front
+from serving.admission import lanes_of_worker
 from serving.bodies import many_conversations, one_conversation, one_feedback, one_message
 from serving.current import CurrentJudge, Decided
+from serving.front import put_in_front
 from serving.gate import gate_of_worker
-from serving.guard import Guard
 from serving.http import Fault, Refused, conversation_id, json_response, read_body, refusal, request_id
 from serving.lean import import_lightgbm_alone
 from serving.ledger import Ledger
-from serving.logs import RequestLog, write_json_lines
-from serving.measured import name_routes_in_metrics
-from serving.metrics import Gauges, Metrics
+from serving.logs import write_json_lines
+from serving.metrics import Gauges, metrics_of_worker
 from serving.records import Rules, Status, rule_records
 from serving.roles import MESSAGES
 from serving.routes import get_routes
@@ -96,8 +95,14 @@ class HandoffService:
         self._beside = ThreadPoolExecutor(1, "beside")
         self.current.refresh()
         self.ledger = Ledger(self.settings, self.current, self.lanes.store)
-        self.metrics = Metrics()
+        self.metrics = metrics_of_worker()
         self.metrics.look(self._gauges())
+        self.posts: dict[str, Callable[[Request], Awaitable[Any]]] = {
+            "/predict": self._predict,
+            "/predict_batch": self._predict_batch,
+            MESSAGES: self._add_message,
+            "/outcomes": self._report_outcome,
+        }
         _settle_memory()
 
     @bentoml.on_startup
@@ -115,22 +120,33 @@ class HandoffService:
     @bentoml.api(route="/predict", input_spec=ConversationBody, output_spec=Body)
     async def predict(self, request: Request) -> Response:
         """Whether the conversation needs a human after its newest message."""
-        return await _answered(self._predict(request))
+        return await self.post("/predict", request)
 
     @bentoml.api(route="/predict_batch", input_spec=BatchBody, output_spec=Body)
     async def predict_batch(self, request: Request) -> Response:
         """The same for many conversations, in their order."""
-        return await _answered(self._predict_batch(request))
+        return await self.post("/predict_batch", request)
 
     @bentoml.api(route=MESSAGES, input_spec=MessageBody, output_spec=Body)
     async def add_message(self, request: Request) -> Response:
         """The same, by the newest message alone: the ones before it are in the store."""
-        return await _answered(self._add_message(request))
+        return await self.post(MESSAGES, request)
 
     @bentoml.api(route="/outcomes", input_spec=OutcomeBody, output_spec=Body)
     async def report_outcome(self, request: Request) -> Response:
         """Take in what became of a conversation, or whether somebody agrees with a decision."""
-        return await _answered(self._report_outcome(request))
+        return await self.post("/outcomes", request)
+
+    async def post(self, route: str, request: Request) -> Response:
+        """The answer of one of `posts`."""
+        try:
+            return json_response(await self.posts[route](request))
+        except Refused as refused:
+            return refusal(refused)
+        except Exception as error:
+            # Whoever logged the error's own words might quote a customer.
+            log.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+            return json_response(Fault("The service failed on this request; its log says where"), 500)
 
     async def __is_ready__(self) -> bool:
         return self.current.is_ready()
@@ -235,17 +251,6 @@ class HandoffService:
         _settle_memory()
 
 
-async def _answered(work: Awaitable[Any]) -> Response:
-    try:
-        return json_response(await work)
-    except Refused as refused:
-        return refusal(refused)
-    except Exception as error:
-        # BentoML would log the error's own words, which may quote a customer.
-        log.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
-        return json_response(Fault("The service failed on this request; its log says where"), 500)
-
-
 def _wants_all_indicators(request: Request) -> bool:
     """Whether `?explain=always` was given. Raises `Refused` for another value."""
     explain = request.query_params.get("explain")
@@ -262,8 +267,5 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 50, 100)
 
 
-HandoffService.add_asgi_middleware(RequestLog)
-HandoffService.add_asgi_middleware(Guard)
-name_routes_in_metrics()
 bound_connections()
 put_in_front()

@@ -203,7 +203,7 @@ def test_a_caller_that_leaves_halfway_is_no_error(rules_only: Running) -> None:
     with socket.create_connection(("127.0.0.1", rules_only.port)) as caller:
         caller.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{")
         assert rules_only.get("/livez").status_code == 200
-    assert until(lambda: '/predict",http_response_code="400"' in rules_only.get("/metrics").text)
+    assert until(lambda: 'handoff_requests_total{route="/predict",status="400"}' in rules_only.get("/metrics").text)
     assert rules_only.get("/livez").status_code == 200
     assert "ERROR" not in rules_only.output.read_text("utf-8")
 

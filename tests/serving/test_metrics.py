@@ -35,6 +35,20 @@ def test_decisions_stages_and_modes_are_counted(rules_only: Running) -> None:
     assert sample(rules_only, "handoff_stage_seconds_count", stage="decide") == timed + 2
 
 
+def test_requests_are_counted_by_route_and_status(rules_only: Running) -> None:
+    def counted(**labels: str) -> float:
+        return sample(rules_only, "handoff_requests_total", **labels)
+
+    messages, unknown = "/conversations/{conversation_id}/messages", "/unknown"
+    before = counted(route=messages, status="200"), counted(route="/predict", status="400"), counted(route=unknown)
+    rules_only.post("/conversations/c-counted/messages", {"role": "customer", "text": "Hello"})
+    rules_only.client.post("/predict", content=b"{")
+    rules_only.get("/somebody/s-name")
+    after = counted(route=messages, status="200"), counted(route="/predict", status="400"), counted(route=unknown)
+    assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 1]
+    assert sample(rules_only, "handoff_request_seconds_count", route=messages) >= 1
+
+
 def test_a_part_that_does_not_work_is_shown(rules_only: Running) -> None:
     assert sample(rules_only, "handoff_problems", part="escalation") == 1
     assert sample(rules_only, "handoff_problems", part="store") == 0
@@ -44,10 +58,10 @@ def test_the_version_in_use_and_the_caches_are_shown(service: Running) -> None:
     assert sample(service, "handoff_serving", part="model", version="escalation/1") == 1
     assert sample(service, "handoff_problems") == 0
     service.post("/predict", CALM)
-    before = sample(service, "handoff_cache_lookups_total", cache="readings", result="hit")
+    before = sample(service, "handoff_cache_lookups_total", cache="conversations", result="hit")
     service.post("/predict", CALM)
     assert until(
-        lambda: sample(service, "handoff_cache_lookups_total", cache="readings", result="hit") > before, 10
+        lambda: sample(service, "handoff_cache_lookups_total", cache="conversations", result="hit") > before, 10
     )  # counted once a second
 
 

@@ -141,11 +141,14 @@ class DecisionLog:
             if self._outage is not None:
                 self.keep([item.record for item in items])
                 _tell(items, self._outage)
+            is_first, awaited = not self._line, any(item.stored is not None for item in items)
             self._line.extend(items)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="decision-log", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            # Woken at every decision, the thread would take the interpreter from the answers for nothing.
+            if is_first or awaited or len(self._line) >= self._most_a_batch:
+                self._changed.notify()
 
     def _run(self) -> None:
         while batch := self._next_batch():
