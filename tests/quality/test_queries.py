@@ -15,6 +15,7 @@ from sklearn.metrics import matthews_corrcoef
 
 from handoff.quality import encoders, hint3, intents, queries
 from handoff.quality.queries import Queries, Reader, learn, text_folds
+from handoff.quality.samples import Sample
 from handoff.quality.settings import QualitySettings
 
 GRAMS = Reader("n-grams", None)
@@ -99,10 +100,21 @@ def test_clinc150_tells_what_is_out_of_scope(data: Path) -> None:
     assert outside.ours.value > 0.9
 
 
+def chats_about_failures() -> Sample:
+    """Chats that fail after a reply that found nothing."""
+    y = np.arange(40) % 2
+    reply = tuple("Sorry, I found nothing." if bad else "Here it is." for bad in y)
+    newest = tuple(f"and number {n % 5}" for n in range(40))
+    return Sample("chats", "a failure", np.zeros((40, 1)), newest, reply, y, np.arange(40), np.arange(40) >= 30)
+
+
 def test_every_reader_gets_a_figure_a_set_and_a_price(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoders, "readers", lambda settings: [GRAMS])
+    monkeypatch.setattr(encoders, "chats", lambda data: [chats_about_failures()])
     rows = list(encoders.compare_encoders(data, SETTINGS))
-    assert {row.set for row in rows} == {*(f"HINT3 {bot.name}" for bot in hint3.BOTS), "BANKING77", "CLINC150", "price"}
+    sets = {*(f"HINT3 {bot.name}" for bot in hint3.BOTS), "BANKING77", "CLINC150", "chats", "price"}
+    assert {row.set for row in rows} == sets
+    assert [row.ours.value for row in rows if row.set == "chats"] == [1.0]
     assert all(row.ours.value is not None and row.ours.value >= 0 for row in rows)
 
 
