@@ -36,6 +36,15 @@ LIVE, LONG = 300, 8  # conversations by message: of a few messages, of five hund
 BATCH = 1_000
 
 Lines = list[bytes]
+Grows = Callable[[int], "Growing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """Requests of conversations, and those with which they came to all but their newest message."""
+
+    before: Lines
+    lines: Lines
 
 
 @dataclass
@@ -44,14 +53,22 @@ class Contender:
 
     name: str
     server: Server
-    lines: Callable[[int], Lines]
+    lines: Callable[[int], Lines | Growing]
     requests: tuple[int, int, int] = (300, 900, 1_200)
     seen: dict[int, list[Seen]] = field(default_factory=lambda: {c: [] for c in CONCURRENCIES})
 
     def measure(self) -> None:
         """One round."""
         for concurrency, count in zip(CONCURRENCIES, self.requests, strict=True):
-            self.seen[concurrency].append(sent(self.server, concurrency, self.lines(count)))
+            self.seen[concurrency].append(sent(self.server, concurrency, self.ready(count)))
+
+    def ready(self, count: int) -> Lines:
+        """So many requests, of conversations that have come as far as they should have."""
+        made = self.lines(count)
+        if not isinstance(made, Growing):
+            return made
+        fed(self.server, made.before)
+        return made.lines
 
     def per_second(self, concurrency: int) -> float:
         return statistics.median(len(s.milliseconds) / s.seconds for s in self.seen[concurrency])
@@ -101,23 +118,13 @@ def whole(chats: Chats, messages: int, *, all_new: bool = False) -> Callable[[in
     return lambda count: to(PREDICT, chats.bodies(count, messages, all_new=all_new))
 
 
-def growing(chats: Chats, messages: int) -> Callable[[int], tuple[Lines, Lines]]:
-    """The same conversations as a chat backend sends them: first without their newest message, then with it."""
+def growing(chats: Chats, messages: int, change: Callable[[Conversation], Conversation] | None = None) -> Grows:
+    """The same as a chat backend sends them, with every message: first without the newest one, then with it."""
 
-    def lines(count: int) -> tuple[Lines, Lines]:
-        made = list(islice(chats.conversations(messages), count))
+    def lines(count: int) -> Growing:
+        made = [change(each) if change else each for each in islice(chats.conversations(messages), count)]
         before = [msgspec.structs.replace(each, messages=each.messages[:-1]) for each in made]
-        return to(PREDICT, [to_json(each) for each in before]), to(PREDICT, [to_json(each) for each in made])
-
-    return lines
-
-
-def asking(chats: Chats) -> Callable[[int], Lines]:
-    """Conversations whose customer asks for a human, so that every answer escalates."""
-
-    def lines(count: int) -> Lines:
-        made = islice(chats.conversations(10), count)
-        return to(PREDICT, [msgspec.json.encode(_with_request(each)) for each in made])
+        return Growing(to(PREDICT, [to_json(each) for each in before]), to(PREDICT, [to_json(each) for each in made]))
 
     return lines
 
@@ -184,15 +191,16 @@ def run(folder: Path, models: Path, rounds: int) -> tuple[list[Contender], Extra
         contenders = [
             Contender("nothing, 10 messages sent", idle, whole(chats, 10)),
             Contender("mlflow models serve, one row", trees, tree_rows(models), (60, 100, 100)),
-            Contender("full answer, 10 messages", ours, whole(chats, 10)),
-            Contender("full answer, 40 messages", ours, whole(chats, 40)),
-            Contender("full answer, 200 messages", ours, whole(chats, 200), (100, 200, 200)),
+            Contender("full answer, 10 messages", ours, growing(chats, 10)),
+            Contender("full answer, 40 messages", ours, growing(chats, 40)),
+            Contender("full answer, 200 messages", ours, growing(chats, 200), (100, 200, 200)),
             Contender("by message, 5 to 15 before", ours, live.lines, (LIVE, LIVE, LIVE)),
+            Contender("10 messages, all escalate", ours, growing(chats, 10, _with_request)),
+            Contender("10 messages, conversation new", ours, whole(chats, 10)),
             Contender("10 messages, every text new", ours, whole(chats, 10, all_new=True)),
-            Contender("10 messages, all escalate", ours, asking(chats)),
         ]
         for contender in contenders:  # once unmeasured: code and caches are warm in all of them
-            sent(contender.server, 8, contender.lines(LIVE), 2)
+            sent(contender.server, 8, contender.ready(LIVE), 2)
         for _ in range(rounds):
             for contender in contenders:
                 contender.measure()
@@ -243,18 +251,18 @@ def rows(contenders: list[Contender]) -> str:
 
 def aims(contenders: list[Contender], extra: Extra) -> str:
     """What was aimed at, and what was found."""
-    idle, trees, full = contenders[0], contenders[1], contenders[2]
+    idle, trees, full, unknown = contenders[0], contenders[1], contenders[2], contenders[6]
     beside = [full.per_second(c) / idle.per_second(c) for c in CONCURRENCIES[1:]]
     over = min(full.per_second(c) / trees.per_second(c) for c in CONCURRENCIES)
     slow = full.percentile(32, 0.99) / full.percentile(32, 0.5)
-    one = full.per_second(1)
+    one = unknown.per_second(1)  # those of a batch have not been seen before either
     found = [
         ("median latency at 1, × nothing", "at most 2", f"{full.percentile(1, 0.5) / idle.percentile(1, 0.5):.2f}"),
         ("throughput at 8 and 32, × nothing", "at least 0.5", f"{beside[0]:.2f}, {beside[1]:.2f}"),
         ("throughput × mlflow models serve, least", "at least 10", f"{over:.1f}"),
         ("p99 ÷ p50 at 32", "at most 3", f"{slow:.1f}"),
         ("message 500 ÷ message 5", "at most 1.2", f"{extra.message_500 / extra.message_5:.2f}"),
-        ("/predict_batch × one by one", "at least 5", f"{extra.batch_per_second / one:.1f}"),
+        ("/predict_batch × one by one, conversations new", "at least 5", f"{extra.batch_per_second / one:.1f}"),
         ("start to ready, s", "under 5", f"{extra.start_seconds:.1f}"),
         ("memory of the worker, MiB", "under 500", f"{extra.mebibytes:.0f}"),
     ]
@@ -268,9 +276,9 @@ def other_encoders(folder: Path) -> str:
         models = folder / f"models-{kind}"
         train_beside(models, kind)
         with serving(handoff(models, folder), "/readyz", folder) as ours:
-            ask = whole(Chats(seed=8), 10)
-            sent(ours, 1, ask(100))
-            latency = statistics.median(sent(ours, 1, ask(200)).milliseconds)
+            ask = Contender(kind, ours, growing(Chats(seed=8), 10))
+            sent(ours, 1, ask.ready(100))
+            latency = statistics.median(sent(ours, 1, ask.ready(200)).milliseconds)
             found.append([kind, f"{latency:.2f}", f"{ours.start_seconds:.1f}", f"{ours.worker_mebibytes():.0f}"])
     return table(["encoder", "p50 ms, 1", "start s", "worker MiB"], found)
 

@@ -11,6 +11,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -91,20 +92,28 @@ class CurrentJudge:
 
     def answer(self, conversation: Conversation, *, explain: bool = False, request_id: str | None = None) -> Answer:
         """The judge's answer. Should a model fail on this conversation, the rules alone answer it."""
-        return self.answers([conversation], explain=explain, request_id=request_id)[0]
-
-    def answers(
-        self, conversations: Sequence[Conversation], *, explain: bool = False, request_id: str | None = None
-    ) -> list[Answer]:
-        """One answer a conversation, all by the same judge."""
-        return [decided.answer for decided in self.decide(conversations, explain=explain, request_id=request_id)]
+        judge = self.judge
+        return self._conclude(judge, judge.standing(conversation), explain, request_id)
 
     def decide(
         self, conversations: Sequence[Conversation], *, explain: bool = False, request_id: str | None = None
     ) -> list[Decided]:
-        """The same, with all that the decision log wants to know."""
-        judge = self.judge
-        return [self._decide(judge, conversation, explain, request_id) for conversation in conversations]
+        """One answer a conversation, all by the same judge, with all that the decision log wants to know."""
+        judge, started = self.judge, time.perf_counter()
+        standings = [judge.standing(conversation) for conversation in conversations]
+        with suppress(Exception):  # one that cannot be scored is found when it is concluded, and answered by the rules
+            judge.score(standings)
+        followed = 1_000 * (time.perf_counter() - started) / max(1, len(standings))
+        return [self._decided(judge, standing, explain, request_id, followed) for standing in standings]
+
+    def decide_one(
+        self, conversation: Conversation, *, explain: bool = False, request_id: str | None = None
+    ) -> Decided:
+        """The same for one conversation, which is remembered: when it comes again it is followed on from here."""
+        judge, started = self.judge, time.perf_counter()
+        standing = self._memory.standing(conversation) or judge.standing(conversation)
+        followed = 1_000 * (time.perf_counter() - started)
+        return self._decided(judge, standing, explain, request_id, followed)
 
     @property
     def rules(self) -> RuleBook:
@@ -115,11 +124,13 @@ class CurrentJudge:
         """The answer where a conversation stands. Should a model fail on it, the rules alone answer."""
         return self._conclude(self.judge, standing, explain, request_id)
 
-    def _decide(self, judge: Judge, conversation: Conversation, explain: bool, request_id: str | None) -> Decided:
+    def _decided(
+        self, judge: Judge, standing: Standing, explain: bool, request_id: str | None, followed: float
+    ) -> Decided:
+        """The decision; `followed` are the milliseconds that it took to find where the conversation stands."""
         started = time.perf_counter()
-        standing = self._memory.standing(conversation) or judge.standing(conversation)
         answer = self._conclude(judge, standing, explain, request_id)
-        return Decided(answer, standing, 1_000 * (time.perf_counter() - started))
+        return Decided(answer, standing, followed + 1_000 * (time.perf_counter() - started))
 
     def _conclude(self, judge: Judge, standing: Standing, explain: bool, request_id: str | None) -> Answer:
         try:

@@ -174,7 +174,8 @@ class HandoffService:
             body = await read_body(request, self.settings.max_body_bytes, self.settings.body_seconds)
 
         def work() -> list[Decided]:
-            return self.current.decide([one_conversation(body, self.settings)], explain=explain, request_id=name)
+            conversation = one_conversation(body, self.settings)
+            return [self.current.decide_one(conversation, explain=explain, request_id=name)]
 
         if len(body) < LONG_BODY_BYTES:
             async with self.lanes.answers.turn():

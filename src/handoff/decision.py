@@ -81,8 +81,12 @@ class Scores:
         new = [moment for moment in moments if moment.index not in found]
         told = zip(new, model.probabilities(new), strict=True) if new else ()
         found = found | {moment.index: float(p) for moment, p in told}
-        self._model, self._found = model, {moment.index: found[moment.index] for moment in moments}
-        return self._found
+        return self.note(model, {moment.index: found[moment.index] for moment in moments})
+
+    def note(self, model: EscalationModel, found: Probabilities) -> Probabilities:
+        """Remember these, and no others."""
+        self._model, self._found = model, found
+        return found
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -218,6 +222,15 @@ class Judge:
         """Where the conversation stands after its newest message."""
         return self._standings(conversation)[-1]
 
+    def score(self, standings: Sequence[Standing]) -> None:
+        """Have all that the answers need scored by one call of the model, for much less than one call each."""
+        if self.escalation is None:
+            return
+        wanted = [_wanted(standing) for standing in standings]
+        found = iter(self.escalation.probabilities([moment for moments in wanted for moment in moments]))
+        for standing, moments in zip(standings, wanted, strict=True):
+            standing.scores.note(self.escalation, {moment.index: float(next(found)) for moment in moments})
+
     def conclude(self, standing: Standing, *, explain: bool = False, request_id: str | None = None) -> Answer:
         """The answer where a conversation stands. What leads there, all at once or message by message, is the same."""
         known = self._known(standing)
@@ -244,10 +257,7 @@ class Judge:
         """All probabilities that the answer needs; those that are new from one call of the model."""
         if self.escalation is None:
             return {}
-        wanted = [standing.moment, *standing.recent]
-        if standing.before is not None:
-            wanted.append(standing.before)
-        return standing.scores.by(self.escalation, list({moment.index: moment for moment in wanted}.values()))
+        return standing.scores.by(self.escalation, _wanted(standing))
 
     def _probabilities(self, moments: Sequence[Moment]) -> Probabilities:
         if self.escalation is None:
@@ -290,6 +300,12 @@ class Judge:
             certain_from = self.routing.manifest.certain_from
             cut = math.inf if certain_from is None else certain_from
         return route(verdict.decision, verdict.fired, customer, self.policy, probabilities, cut)
+
+
+def _wanted(standing: Standing) -> list[Moment]:
+    """The moments whose probabilities an answer needs."""
+    before = () if standing.before is None else (standing.before,)
+    return list({moment.index: moment for moment in (standing.moment, *standing.recent, *before)}.values())
 
 
 def explained(model: EscalationModel, moment: Moment) -> Explanation:

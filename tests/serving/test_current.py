@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 from collections.abc import Callable
@@ -224,6 +225,49 @@ def test_a_conversation_that_a_model_fails_on_is_answered_by_the_rules(caplog: p
     assert "ana@example.org" not in caplog.text + problems(current)["scoring"]
 
 
+def test_in_a_batch_only_what_a_model_fails_on_is_answered_by_the_rules(models: Path) -> None:
+    current, model = loaded(models), None
+
+    class Poisoned:
+        """The real model, but for one conversation."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(model, name)
+
+        def probabilities(self, moments: Any) -> Any:
+            if any("poison" in moment.message.text for moment in moments):
+                raise ZeroDivisionError
+            return model.probabilities(moments)  # type: ignore[union-attr]
+
+    model = current.judge.escalation
+    current.judge = dataclasses.replace(current.judge, escalation=Poisoned())  # type: ignore[arg-type]
+    poisoned = CALM | {"messages": [{"role": "customer", "text": "poison"}]}
+    decided = current.decide([from_object(chat) for chat in (CALM, poisoned, DISPUTE)])
+    assert [each.answer.mode for each in decided] == ["model_and_rules", "rules_only", "model_and_rules"]
+    assert "scoring" in problems(current)
+
+
+def test_a_batch_is_answered_as_one_by_one_from_one_call_of_the_model(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current, calls = loaded(models), list[int]()
+    model = current.judge.escalation
+    assert model is not None
+    ask = model.probabilities
+    monkeypatch.setattr(model, "probabilities", lambda moments: calls.append(len(moments)) or ask(moments))
+    chats = [from_object(chat) for chat in (CALM, DISPUTE, CALM)]
+    together = [each.answer for each in current.decide(chats, explain=True)]
+    assert len(calls) == 1
+    assert together == [current.answer(chat, explain=True) for chat in chats]
+
+
+def test_a_model_that_fails_is_seen_by_the_readiness_check_every_time(models: Path) -> None:
+    current = loaded(models, require_model=True)
+    assert current.is_ready()
+    current.judge = dataclasses.replace(current.judge, escalation=Broken())  # type: ignore[arg-type]
+    assert not current.is_ready()
+
+
 @pytest.mark.parametrize("require_model", [False, True])
 def test_ready_without_a_model_unless_one_is_required(tmp_path: Path, require_model: bool) -> None:
     assert loaded(tmp_path, require_model=require_model).is_ready() is not require_model
@@ -256,7 +300,7 @@ def test_a_batch_is_answered_by_one_judge(models: Path) -> None:
             current.refresh()
             yield from_object(CALM)
 
-    assert {a.versions.model for a in current.answers(Promoting())} == {"escalation/1"}
+    assert {each.answer.versions.model for each in current.decide(Promoting())} == {"escalation/1"}
     assert current.answer(from_object(CALM)).versions.model == "escalation/2"
 
 
