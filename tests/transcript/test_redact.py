@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from handoff.kept import Kept
 from handoff.transcript import Conversation, Customer, Environment, Message
+from handoff.transcript import numbers as numbers_module
 from handoff.transcript import redact as redact_module
 from handoff.transcript.names import may_name, names_pattern
 from handoff.transcript.numbers import masked_numbers, replaced
@@ -211,7 +212,20 @@ def test_what_is_remembered_is_masked_and_bounded(monkeypatch: pytest.MonkeyPatc
     assert "ana@" not in repr((kept.newer, kept.older))
 
 
-@given(st.text("0123456789aGBe12:. -+$()İ٣ſK", max_size=24) | st.text())
+NUMBERS = st.text("0123456789aGBe12:. -+$()usdİ٣ſK", max_size=24) | st.text()
+
+
+@given(NUMBERS)
+@example("costs usd 5 or abcd::1 or +  49 30 1234567")
+def test_every_token_is_found_from_its_first_digit_or_colon(text: str) -> None:
+    found, place = list[tuple[int, int]](), 0
+    while (token := numbers_module._next(text, place)) is not None:
+        found.append(token.span())
+        place = token.end()
+    assert found == [token.span() for token in numbers_module._TOKEN.finditer(text)]
+
+
+@given(NUMBERS)
 @example("MT84MALTabcdeMTLCASTMTLCASTMTLCA")
 def test_numbers_are_looked_for_wherever_they_may_be(text: str) -> None:
     assert masked_numbers(text) == replaced(text)

@@ -62,11 +62,15 @@ class Past(msgspec.Struct):
 
     def _repetition(self, role: str, reading: Reading) -> float | None:
         before = self.customer if role == "customer" else self.assistant
-        likeness = max((similarity(reading.content, other) for other in before), default=None)
-        if reading.content:
-            before.append(reading.content)
-            del before[:-LOOK_BACK]
-        return likeness if reading.content else None
+        content = reading.content
+        if not content:
+            return None
+        # Those that share nothing are not alike at all.
+        alike = [similarity(content, other) for other in before if not content.isdisjoint(other)]
+        likeness = max(alike, default=0.0) if before else None
+        before.append(content)
+        del before[:-LOOK_BACK]
+        return likeness
 
     def _gap(self, message: Message) -> float | None:
         """Seconds since the newest message; a small step back in time counts as none."""

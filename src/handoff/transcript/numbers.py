@@ -38,6 +38,8 @@ _TOKEN = re.compile(
     rf"|(?P<run>\(?\d(?:{_SEPARATOR}{{0,3}}+\d)*+)",
     re.IGNORECASE,
 )
+_TELLING = re.compile(r"[\d:]")
+_MOST_BEFORE = 4  # "usd 5", "abcd:"
 _DIGITS = re.compile(r"\d+")
 _DIGIT = re.compile(r"\d")
 # What has fewer digits and is masked is an IBAN mostly of letters, or an IP address.
@@ -92,11 +94,25 @@ def replaced(text: str) -> str:
     """As `masked_numbers`, wherever."""
     parts: list[str] = []
     place = 0
-    while (found := _TOKEN.search(text, place)) is not None:
+    while (found := _next(text, place)) is not None:
         parts.append(text[place : found.start()])
         written, place = _masked(text, found)
         parts.append(written)
     return "".join(parts) + text[place:]
+
+
+def _next(text: str, place: int) -> re.Match[str] | None:
+    """The next token. It is looked for only around digits and colons: every token has one among its first characters,
+    and a search at each letter would take many times as long."""
+    telling = _TELLING.search(text, place)
+    while telling is not None:
+        for start in range(max(place, telling.start() - _MOST_BEFORE), telling.end()):
+            found = _TOKEN.match(text, start)
+            if found is not None:
+                return found
+        place = telling.end()
+        telling = _TELLING.search(text, place)
+    return None
 
 
 def _masked(text: str, found: re.Match[str]) -> tuple[str, int]:
