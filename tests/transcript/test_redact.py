@@ -233,11 +233,33 @@ def test_numbers_are_looked_for_wherever_they_may_be(text: str) -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["Ana", "López", "J.", "Anne-Marie", "O'Neil", "Will", "Øre", "李", "İpek", "", "."]),
+        st.sampled_from(
+            ["Ana", "López", "J.", "Anne-Marie", "O'Neil", "Will", "Øre", "李", "İpek", "Sık", "Gauß", "", "."]
+        ),
         min_size=1,
     ).map(" ".join),
     st.lists(
-        st.sampled_from(["ana", "LOPEZ", "j", "Marie", "neil", "Will.", "ore", "李", "ipek", "[name]", ",", "hi"])
+        st.sampled_from(
+            [
+                "ana",
+                "LOPEZ",
+                "j",
+                "Marie",
+                "neil",
+                "Will.",
+                "ore",
+                "李",
+                "ipek",
+                "ſIK",
+                "sik",
+                "GAUẞ",
+                "gauss",
+                "Lo\u0301pez",
+                "[name]",
+                ",",
+                "hi",
+            ]
+        )
     ).map(" ".join),
 )
 def test_a_name_is_looked_for_wherever_it_may_be(name: str, text: str) -> None:

@@ -15,6 +15,8 @@ _KEPT = r"(?P<kept>\[(?:email|phone|card|iban|ip|number|name)\])"
 _NOT_A_VERB = r"(?!\s+(?i:i|you|he|she|it|we|they|this|that|there|the|my|your|anyone|someone|be|not)\b)"
 MIN_LETTERS = 2
 _BETWEEN_WORDS = re.compile(r"[\s,;()\"]+")
+# To a pattern that ignores case these are an i; folded they are not.
+_ODD_I = "ıİ"
 _WITHIN_A_WORD = re.compile(r"[-.'’]")
 
 
@@ -32,20 +34,22 @@ def names_pattern(names: tuple[str, ...]) -> re.Pattern[str] | None:
 
 def may_name(names: tuple[str, ...], text: str) -> bool:
     """Whether the pattern for these names may match in the text: False only where none of their words is in it."""
-    words = _words(names)
-    if words is None or not text.isascii():
+    words = _folded(names)
+    if not words or (not text.isascii() and any(letter in text for letter in _ODD_I)):
         return True
-    lowered = text.lower()
-    return any(word in lowered for word in words)
+    folded = text.casefold()
+    return any(word in folded for word in words)
 
 
 @lru_cache(maxsize=4_096)
-def _words(names: tuple[str, ...]) -> tuple[str, ...] | None:
-    """In lower case, without accents, what a match in an ASCII text holds one of; None where that cannot be told."""
-    plain = [_without_accents(name).lower() for name in names]
-    words = {word.strip(".") for name in plain for word in _BETWEEN_WORDS.split(name)}
-    parts = {part for word in words for part in (word, *_WITHIN_A_WORD.split(word)) if len(part) >= MIN_LETTERS}
-    return tuple(parts) if parts and all(map(str.isascii, plain)) else None
+def _folded(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Without regard to case, what a match holds one of; empty where that cannot be told."""
+    composed = [unicodedata.normalize("NFC", name) for name in names]
+    words = {word for name in composed for word in _BETWEEN_WORDS.split(name)}
+    parts = {part for word in words for part in (word.strip("."), *_WITHIN_A_WORD.split(word))}
+    kept = {form for part in parts if len(part) >= MIN_LETTERS for form in (part, _without_accents(part))}
+    odd = any(letter in name for letter in _ODD_I for name in names)
+    return () if odd else tuple(form.casefold() for form in kept)
 
 
 def _sources(name: str) -> Iterator[str]:
