@@ -40,106 +40,97 @@ class Made(msgspec.Struct):
     distinct: float
 
 
+class Spent(msgspec.Struct):
+    """Seconds by the clock, and of all cores' work, which other work on the machine changes less."""
+
+    seconds: float
+    processor_seconds: float
+
+
 class Done(msgspec.Struct):
-    """One way, over so many messages, in so many seconds, with so much memory of the largest process (MiB)."""
+    """One way, over so many messages, what it took, and the memory of the largest process (MiB)."""
 
     messages: int
-    seconds: float
+    spent: Spent
     mebibytes: float
 
 
-def read_jsonl(data: Path) -> float:
+def read_jsonl(data: Path) -> Spent:
     """JSON parsed into typed conversations, and nothing else."""
     decode = msgspec.json.Decoder(Conversation).decode
-    started = time.perf_counter()
     with _lines(data).open("rb") as file:
-        for line in file:
-            decode(line)
-    return time.perf_counter() - started
+        return _spent(lambda: _all(map(decode, file)))
 
 
-def read_and_check(data: Path) -> float:
+def read_and_check(data: Path) -> Spent:
     """JSON Lines read and checked as everything that comes in is."""
-    started = time.perf_counter()
-    for _ in read_conversations(_lines(data)):
-        pass
-    return time.perf_counter() - started
+    return _spent(lambda: _all(read_conversations(_lines(data))))
 
 
-def from_jsonl(data: Path) -> float:
-    """JSON Lines to a Parquet file of features, every text new, all cores."""
-    return _written(_lines(data))
+def from_jsonl(data: Path) -> Spent:
+    """JSON Lines to a Parquet file of features, every text new, all cores; the start of the processes included."""
+    return _spent(lambda: _written(_lines(data)))
 
 
-def from_parquet(data: Path) -> float:
+def from_parquet(data: Path) -> Spent:
     """The same from native Parquet."""
-    return _written(data / "chats.parquet")
+    return _spent(lambda: _written(data / "chats.parquet"))
 
 
-def one_process(data: Path) -> float:
+def one_process(data: Path) -> Spent:
     """The same from JSON Lines by one process."""
-    return _written(_lines(data), processes=1)
+    return _spent(lambda: _written(_lines(data), processes=1))
 
 
-def from_signals(data: Path) -> float:
+def from_signals(data: Path) -> Spent:
     """JSON Lines to features where what the messages say was kept, all cores. The run that keeps it is not timed."""
     _written(_lines(data), signals=data / "signals")
-    return _written(_lines(data), signals=data / "signals")
+    return _spent(lambda: _written(_lines(data), signals=data / "signals"))
 
 
-def from_signals_one_process(data: Path) -> float:
+def from_signals_one_process(data: Path) -> Spent:
     """The same by one process."""
     _written(_lines(data), signals=data / "signals")
-    return _written(_lines(data), signals=data / "signals", processes=1)
+    return _spent(lambda: _written(_lines(data), signals=data / "signals", processes=1))
 
 
-def with_encoder(data: Path) -> float:
+def with_encoder(data: Path) -> Spent:
     """Features by one process, and each text's vector by the encoder that is served by default."""
     from handoff.models.encoder import DEFAULT_KIND
     from handoff.training.export_encoder import ensure_encoder
 
     encoder = ensure_encoder(data.parent / "encoders", DEFAULT_KIND)
-    started = time.perf_counter()
-    for chats in _batches(read_conversations(_lines(data))):
-        feature_table(chats)
-        encoder.encode([message.text for chat in chats for message in chat.messages])
-    return time.perf_counter() - started
+
+    def work() -> None:
+        for chats in _batches(read_conversations(_lines(data))):
+            feature_table(chats)
+            encoder.encode([message.text for chat in chats for message in chat.messages])
+
+    return _spent(work)
 
 
-def vader_alone(data: Path) -> float:
-    """VADER as it comes, over every text."""
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    scores, texts = SentimentIntensityAnalyzer().polarity_scores, list(_texts(data))
-    started = time.perf_counter()
-    for text in texts:
-        scores(text)
-    return time.perf_counter() - started
-
-
-def our_sentiment_alone(data: Path) -> float:
-    """The same scores as they are worked out here."""
+def our_sentiment_alone(data: Path) -> Spent:
+    """VADER's scores of every text as they are worked out here."""
     from handoff.signals.sentiment import compound
 
     texts = list(_texts(data))
-    started = time.perf_counter()
-    for text in texts:
-        compound(text)
-    return time.perf_counter() - started
+    return _spent(lambda: _all(map(compound, texts)))
 
 
-def naive_pandas(data: Path) -> float:
+def vader_alone(data: Path) -> Spent:
+    """The same by the library as it comes."""
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    texts, scores = list(_texts(data)), SentimentIntensityAnalyzer().polarity_scores
+    return _spent(lambda: _all(map(scores, texts)))
+
+
+def naive_pandas(data: Path) -> Spent:
     """Twelve of the features by groupby-apply over prefixes' running values, VADER as it comes."""
     import pandas as pd
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-    started = time.perf_counter()
     analyzer = SentimentIntensityAnalyzer()
-    chats = read_conversations(_lines(data))
-    frame = pd.DataFrame(
-        [(c.conversation_id, m.role, m.text, m.sent_at, m.confidence) for c in chats for m in c.messages],
-        columns=["conversation", "role", "text", "sent_at", "confidence"],
-    )
 
     def running(group: pd.DataFrame) -> pd.DataFrame:
         customer = group["role"].eq("customer")
@@ -156,11 +147,18 @@ def naive_pandas(data: Path) -> float:
             "minutes_open": (group["sent_at"] - group["sent_at"].iloc[0]).dt.total_seconds() / 60,
         })  # fmt: skip
 
-    frame.groupby("conversation", sort=False)[list(frame.columns[1:])].apply(running)
-    return time.perf_counter() - started
+    def work() -> None:
+        chats = read_conversations(_lines(data))
+        frame = pd.DataFrame(
+            [(c.conversation_id, m.role, m.text, m.sent_at, m.confidence) for c in chats for m in c.messages],
+            columns=["conversation", "role", "text", "sent_at", "confidence"],
+        )
+        frame.groupby("conversation", sort=False)[list(frame.columns[1:])].apply(running)
+
+    return _spent(work)
 
 
-WAYS: dict[str, tuple[Callable[[Path], float], int]] = {
+WAYS: dict[str, tuple[Callable[[Path], Spent], int]] = {
     "JSON decoded, nothing else (floor)": (read_jsonl, SOME),
     "JSON Lines read and checked": (read_and_check, SOME),
     "features from JSON Lines, all cores": (from_jsonl, ALL),
@@ -201,9 +199,9 @@ def alone(name: str, data: Path, messages: int) -> Done:
 
 def measure(name: str, data: Path, messages: int) -> Done:
     """One way, here."""
-    seconds = WAYS[name][0](data)
+    spent = WAYS[name][0](data)
     most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return Done(messages, seconds, most / 1_024)
+    return Done(messages, spent, most / 1_024)
 
 
 def report(folder: Path, messages: int) -> str:
@@ -214,30 +212,49 @@ def report(folder: Path, messages: int) -> str:
     for name, (_, most) in WAYS.items():
         size = min(messages, most)
         done = alone(name, folder / str(size), made[size].messages)
-        speed = done.messages / done.seconds
+        speed = done.messages / done.spent.seconds
         floor = floor or speed
-        rows.append([name, f"{done.messages:,}", f"{speed:,.0f}", f"{speed / floor:.3f}", f"{done.mebibytes:,.0f}"])
+        rows.append([name, *_row(done), f"{speed / floor:.3f}"])
         print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
     growth = [alone(GROWS, folder / str(size), made[size].messages) for size in (messages // 4, messages // 2)]
-    grown = [[f"{g.messages:,}", f"{g.messages / g.seconds:,.0f}", f"{g.mebibytes:,.0f}"] for g in growth]
-    heads = ["way", "messages", "messages a second", "× floor", "MiB, largest process"]
+    heads = ["messages", "messages a second", "µs of processor each", "MiB, largest process"]
     whole = made[messages]
     return (
         f"On {machine()}. {whole.distinct:.0%} of the texts are distinct, {whole.characters / whole.messages:.0f} "
-        f"characters each on average.\n\n{table(heads, rows)}\n\n{GROWS.capitalize()}, over a part of them:\n\n"
-        f"{table(['messages', *heads[2:3], heads[-1]], grown)}"
+        f"characters each on average.\n\n{table(['way', *heads, '× floor'], rows)}\n\nThe way that grows, {GROWS}, "
+        f"over a part of them:\n\n{table(heads, [_row(done) for done in growth])}"
     )
+
+
+def _row(done: Done) -> list[str]:
+    each = done.spent.processor_seconds / done.messages * 1e6
+    speed = done.messages / done.spent.seconds
+    return [f"{done.messages:,}", f"{speed:,.0f}", f"{each:,.1f}", f"{done.mebibytes:,.0f}"]
+
+
+def _spent(work: Callable[[], object]) -> Spent:
+    started, worked = time.perf_counter(), _processor_seconds()
+    work()
+    return Spent(time.perf_counter() - started, _processor_seconds() - worked)
+
+
+def _processor_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
+    each = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used.ru_utime + used.ru_stime for used in each)
+
+
+def _all(items: Iterable[object]) -> None:
+    for _ in items:
+        pass
 
 
 def _lines(data: Path) -> Path:
     return data / "chats.jsonl"
 
 
-def _written(source: Path, processes: int | None = None, signals: Path | None = None) -> float:
-    """The seconds that writing features takes, the start of the processes included."""
-    started = time.perf_counter()
+def _written(source: Path, processes: int | None = None, signals: Path | None = None) -> None:
     write_features(source, source.with_name("features.parquet"), processes, signals=signals)
-    return time.perf_counter() - started
 
 
 def _texts(data: Path) -> Iterator[str]:
