@@ -59,8 +59,6 @@ def test_a_head_finds_rare_ratings() -> None:
     assert ordinary_f1(rating < 3, head.calls(scores)) > 0.5
 
 
-def test_of_two_ratings_that_are_called_the_one_with_the_larger_excess_is_given() -> None:
-    head = Head(low=1.0, high=2.0, dissatisfied=0.5)
-    scores = np.array([[0.9, 1.9], [1.0, 1.9], [1.5, 2.4], [1.5, 2.6]])
-    assert head.rating(scores).tolist() == [3, 2, 2, 4]
+def test_a_score_is_called_dissatisfied_from_the_cut_on() -> None:
+    head = Head(model=None, added=np.zeros(3), cut=0.5)
     assert head.calls(np.array([[0.4, 9.0], [0.5, 0.0]])).tolist() == [False, True]

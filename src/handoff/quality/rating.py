@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,43 +13,46 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-# Below these shares of the scores nothing is called: 40 cuts, denser where few turns are called.
-CUTS = tuple((1 - np.geomspace(0.7, 0.005, 40)).tolist())
-LOW, MIDDLE, HIGH = 2, 3, 4
+MIDDLE = 3
+# How much a rating's rarity is made up for (0: not at all, 1: as if all were equally common), and what is put on top of
+# the log-probability of 3, which most ratings are.
+CORRECTIONS, FOR_MIDDLE = np.linspace(0.3, 1, 15), np.linspace(-0.6, 0.6, 13)
+# From these quantiles of the scores on a turn may be called dissatisfied, denser where few are.
+CUTS = 1 - np.geomspace(0.7, 0.005, 40)
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A score of low from `low` on is rated 2, one of high from `high` on 4, by the larger excess if both, and all else
-    3: ratings of 1 and 5 are too rare to be told. A score of low from `dissatisfied` on is called dissatisfied."""
+    """`model` gives the log-probabilities of its ratings, `added` is added to them before the largest is taken; a score
+    of low from `cut` on is called dissatisfied."""
 
-    low: float
-    high: float
-    dissatisfied: float
+    model: Any
+    added: Floats
+    cut: float
 
     def rating(self, scores: Floats) -> Integers:
         """The rating of each row of [score of low, score of high]: array of shape (n_rows,)."""
-        return _rated(scores, self.low, self.high)
+        log_odds = self.model.predict_log_proba(scores) + self.added
+        named: Integers = self.model.classes_[log_odds.argmax(axis=1)]
+        return named
 
     def calls(self, scores: Floats) -> Mask:
         """Which rows are called dissatisfied: array of shape (n_rows,)."""
-        called: Mask = scores[:, 0] >= self.dissatisfied
+        called: Mask = scores[:, 0] >= self.cut
         return called
 
 
 def fit_head(scores: Floats, rating: Integers) -> Head:
     """From out-of-fold scores [low, high] and the ratings given: the rating by kappa, dissatisfaction by F1."""
-    lows, highs = (np.quantile(scores[:, side], CUTS).tolist() for side in (0, 1))
-    low, high = max(itertools.product(lows, highs), key=lambda cuts: kappa(rating, _rated(scores, *cuts)))
-    cut = max(lows, key=lambda cut: paper_f1(rating < MIDDLE, scores[:, 0] >= cut))
-    return Head(low, high, cut)
+    from sklearn.linear_model import LogisticRegression
 
-
-def _rated(scores: Floats, low: float, high: float) -> Integers:
-    below, above = scores[:, 0] - low, scores[:, 1] - high
-    called = np.where(below >= above, LOW, HIGH)
-    rated: Integers = np.where(np.maximum(below, above) >= 0, called, MIDDLE)
-    return rated
+    model = LogisticRegression(C=10.0, max_iter=300).fit(scores, rating)
+    rarity = -np.log([(rating == value).mean() for value in model.classes_])
+    probabilities, is_middle = model.predict_log_proba(scores), model.classes_ == MIDDLE
+    added = [c * rarity + bonus * is_middle for c, bonus in itertools.product(CORRECTIONS, FOR_MIDDLE)]
+    best = max(added, key=lambda each: kappa(rating, model.classes_[(probabilities + each).argmax(axis=1)]))
+    cuts = np.quantile(scores[:, 0], CUTS).tolist()
+    return Head(model, best, max(cuts, key=lambda cut: paper_f1(rating < MIDDLE, scores[:, 0] >= cut)))
 
 
 def kappa(truth: Integers, found: Integers) -> float:
