@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -61,6 +64,7 @@ def test_train_writes_a_folder_that_evaluates(data: Path, tmp_path: Path) -> Non
         (["train", "routing"], 1, "needs at least 30"),
         (["train", "routing", "--target", "label"], 2, "are for escalation"),
         (["train", "escalation", "--out", "x", "--promote"], 2, "cannot be promoted"),
+        (["train", "escalation", "--encoder", "minilm"], 2, "needs no encoder; leave it out, or train routing"),
         (["train", "triage"], 2, "triage"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -72,6 +76,31 @@ def test_what_cannot_be_trained_says_why(
     done = RUN.invoke(app, [*arguments, "--data", str(data), "--models", str(models)])
     assert done.exit_code == status, done.output
     assert says in " ".join(done.output.replace("│", " ").split())
+
+
+def test_an_encoder_that_is_set_for_routing_does_not_stop_escalation(data: Path) -> None:
+    asked = ["train", "escalation", "--data", str(data), "--target", "label"]
+    done = RUN.invoke(app, asked, env={"HANDOFF_ENCODER": "minilm"})
+    assert "0 positive of 0 conversations" in done.output, done.output
+
+
+@pytest.mark.parametrize(("given", "known"), [({}, ["passive", "0"]), ({"OMP_WAIT_POLICY": "active"}, ["active", "0"])])
+def test_waiting_threads_sleep_unless_it_is_said_otherwise(given: dict[str, str], known: list[str]) -> None:
+    """In a process of its own, and before LightGBM is loaded, which reads it once."""
+    code = (
+        "import os, sys; from handoff.commands import _console\n"
+        "assert 'lightgbm' not in sys.modules\n"
+        "_console.let_threads_sleep(); print(os.environ['OMP_WAIT_POLICY'], os.environ['GOMP_SPINCOUNT'])"
+    )
+    bare = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    done = subprocess.run([sys.executable, "-c", code], env=bare | given, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == known
+
+
+def test_every_command_lets_threads_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    RUN.invoke(app, ["reasons", "--data", "nowhere"])
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
 
 
 def test_evaluate_prints_the_champion_beside_trivial_policies(data: Path, models: Path) -> None:

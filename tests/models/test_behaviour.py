@@ -6,7 +6,8 @@ The model is the real one that the session trains (simulated conversations: plum
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -14,13 +15,19 @@ import pytest
 
 from handoff.calibration import sigmoid
 from handoff.decision import explained
-from handoff.features import Moment, follow
+from handoff.features import FEATURES, Feature, Moment, follow
+from handoff.features.table import Fact, Running
 from handoff.models import EscalationModel
+from handoff.models.slots import WORDING_FEATURES
+from handoff.signals import read
 from handoff.simulate import simulate
-from handoff.transcript import Conversation
+from handoff.transcript import Conversation, Message
 from tests.build import conversation
 
 Part = dict[str, str]
+
+# Indicators of this weight or more are to be borne out by the transcript; weaker ones drown in what else changes.
+STRONG = 0.2
 
 CALM: tuple[Part, ...] = (
     {"customer": "Hello, how do I change the colour of the chat window?"},
@@ -53,19 +60,7 @@ def test_a_calm_thank_you_does_not_raise_it(escalation: EscalationModel, talk: t
     assert probability(escalation, [*talk, {"customer": thanks}]) <= probability(escalation, talk) + 1e-9
 
 
-@pytest.mark.parametrize(
-    "talk",
-    [
-        pytest.param(CALM, id="a calm talk"),
-        pytest.param(
-            TROUBLED,
-            id="a troubled talk",
-            marks=pytest.mark.xfail(
-                reason="known fault: the request's neutral tone takes off more than its words add (.523 to .513)"
-            ),
-        ),
-    ],
-)
+@BY_TALK
 @pytest.mark.parametrize("request_", ["I want to talk to a human.", "Can I speak to a real person, please?"])
 def test_a_plain_request_for_a_human_raises_it(
     escalation: EscalationModel, talk: tuple[Part, ...], request_: str
@@ -146,25 +141,86 @@ def test_calibration_never_changes_the_order(escalation: EscalationModel, chats:
     assert not np.allclose(calibrated, sigmoid(raw)), "nothing was calibrated"
 
 
-# What a customer's message must match for the feature to count it: its cause in the transcript.
-CAUSES = {
-    "knowledge_misses": lambda message: msgspec.structs.replace(message, knowledge_hits=3, text="Here is how."),
-    "confidence_min": lambda message: msgspec.structs.replace(message, confidence=0.9),
-    "confidence_last": lambda message: msgspec.structs.replace(message, confidence=0.9),
-    "confidence_mean": lambda message: msgspec.structs.replace(message, confidence=0.9),
-    "confidence_fall": lambda message: msgspec.structs.replace(message, confidence=0.9),
-    "confidence_low_streak": lambda message: msgspec.structs.replace(message, confidence=0.9),
-    "confidence_low_streak_longest": lambda message: msgspec.structs.replace(message, confidence=0.9),
-    "wording_reply_newest": lambda message: msgspec.structs.replace(message, text=""),
-}
+Mend = Callable[[Conversation], Conversation]
 
 
-def without_cause(chat: Conversation, feature: str) -> Conversation:
-    """The conversation with the assistant's replies mended where they caused the feature."""
-    mend = CAUSES[feature]
-    return msgspec.structs.replace(
-        chat, messages=tuple(mend(m) if m.role == "assistant" else m for m in chat.messages), outcome=None
+def mended(role: str, **fields: object) -> Mend:
+    """Those fields in all messages of one side."""
+
+    def mend(chat: Conversation) -> Conversation:
+        return with_messages(
+            chat, [msgspec.structs.replace(m, **fields) if m.role == role else m for m in chat.messages]
+        )
+
+    return mend
+
+
+def with_messages(chat: Conversation, messages: Sequence[Message]) -> Conversation:
+    return msgspec.structs.replace(chat, messages=tuple(messages), outcome=None)
+
+
+def unsaid(entry: str, role: str = "customer") -> Mend:
+    """The messages of one side that match a lexicon entry, empty instead."""
+
+    def mend(chat: Conversation) -> Conversation:
+        said = [m.role == role and entry in read(m.text, role, chat.locale).hits for m in chat.messages]
+        kept = [msgspec.structs.replace(m, text="") if it else m for m, it in zip(chat.messages, said, strict=True)]
+        return with_messages(chat, kept)
+
+    return mend
+
+
+def without_fact(name: str) -> Mend:
+    return lambda chat: msgspec.structs.replace(
+        chat, customer=msgspec.structs.replace(chat.facts, **{name: None}), outcome=None
     )
+
+
+def without_times(chat: Conversation) -> Conversation:
+    return with_messages(
+        msgspec.structs.replace(chat, as_of=None), [msgspec.structs.replace(m, sent_at=None) for m in chat.messages]
+    )
+
+
+def calm(chat: Conversation) -> Conversation:
+    """What the customer said, without a raised voice."""
+    quiet = [msgspec.structs.replace(m, text=re.sub("[!?]+", ".", m.text.lower())) for m in chat.messages]
+    return with_messages(chat, [q if q.role == "customer" else m for q, m in zip(quiet, chat.messages, strict=True)])
+
+
+def without_rating(chat: Conversation) -> Conversation:
+    return mended("customer", satisfaction=None)(msgspec.structs.replace(chat, satisfaction=None, satisfaction_at=None))
+
+
+def cause_of(feature: Feature) -> Mend | None:
+    """How to take what a feature reads out of the transcript; None for counts of the messages themselves, which
+    cannot be taken out without another conversation."""
+    signal = feature.source.signal if isinstance(feature.source, Running) else None
+    if signal is not None and signal.entry is not None:
+        return unsaid(signal.entry, signal.role)
+    if isinstance(feature.source, Fact):
+        return without_fact(feature.name)
+    by_name: dict[str, Mend] = {
+        "knowledge_misses": lambda chat: unsaid("found_nothing", "assistant")(
+            mended("assistant", knowledge_hits=3)(chat)
+        ),
+        "wording_customer_newest": mended("customer", text=""),
+        "wording_customer_earlier": mended("customer", text=""),
+        "wording_reply_newest": mended("assistant", text=""),
+        "wording_replies_earlier": mended("assistant", text=""),
+        "wording_together": lambda chat: mended("customer", text="")(mended("assistant", text="")(chat)),
+        "assistant_repetition_max": mended("assistant", text=""),
+        "complexity_kinds": mended("customer", text=""),
+    }
+    by_family: dict[str, Mend] = {
+        "confidence": mended("assistant", confidence=0.9),
+        "sentiment": mended("customer", text=""),
+        "loudness": calm,
+        "repetition": mended("customer", text=""),
+        "time": without_times,
+        "rating": without_rating,
+    }
+    return by_name.get(feature.name) or by_family.get(feature.family)
 
 
 def talked_until(chat: Conversation, index: int) -> Conversation:
@@ -173,23 +229,29 @@ def talked_until(chat: Conversation, index: int) -> Conversation:
     )
 
 
-def test_without_the_cause_of_its_top_indicator_the_probability_falls(
-    escalation: EscalationModel, chats: list[Conversation]
-) -> None:
-    """Only where the assistant's replies are the cause: they can be mended without changing what the customer said."""
-    tried = 0
+def borne_out(model: EscalationModel, chats: Sequence[Conversation]) -> Iterator[tuple[str, str, bool]]:
+    """Of every third message: its strongest indicator, its place, and whether the probability falls without the
+    indicator's cause, where that can be taken out of the transcript."""
+    by_name = {feature.name: feature for feature in (*FEATURES, *WORDING_FEATURES)}
     for chat in chats:
-        moments = [m for m in follow(chat) if m.read and m.owner == "assistant"]
-        for moment in moments[3::4]:
-            top = next(iter(explained(escalation, moment).indicators), None)
-            if top is None or top.feature not in CAUSES or top.weight < 0.2:
-                continue
-            known = talked_until(chat, moment.index)
-            assert after(escalation, without_cause(known, top.feature)) < after(escalation, known), (
-                f"{chat.conversation_id}, message {moment.index}: {top.says}"
-            )
-            tried += 1
-    assert tried >= 10
+        for moment in [m for m in follow(chat) if m.read and m.owner == "assistant"][2::3]:
+            top = next(iter(explained(model, moment).indicators), None)
+            mend = cause_of(by_name[top.feature]) if top is not None and top.weight >= STRONG else None
+            if top is not None and mend is not None:
+                known = talked_until(chat, moment.index)
+                falls = after(model, mend(known)) < after(model, known)
+                yield top.feature, f"{chat.conversation_id}, message {moment.index}: {top.says}", falls
+
+
+def test_without_the_cause_of_its_top_indicator_the_probability_falls(escalation: EscalationModel) -> None:
+    """Always, where the cause is one thing. With a wording, all that the lexicon finds in the same texts goes too,
+    what calmed as well as what alarmed: there, mostly."""
+    found = list(borne_out(escalation, list(simulate(200, 78))))
+    wordings = [falls for feature, _, falls in found if feature.startswith("wording")]
+    others = [(feature, place, falls) for feature, place, falls in found if not feature.startswith("wording")]
+    assert [place for _, place, falls in others if not falls] == []
+    assert len(others) >= 60 and len({feature for feature, _, _ in others}) >= 5
+    assert np.mean(wordings) >= 2 / 3, f"{sum(wordings)} of {len(wordings)}"
 
 
 def test_a_moment_remembers_texts_only_of_its_episode(escalation: EscalationModel) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from handoff.commands._console import complain, console
+from handoff.commands._console import complain, console, let_threads_sleep
 from handoff.errors import HandoffError
 from handoff.steps import Result
 
@@ -19,6 +19,7 @@ def run_script(main: Callable[..., object]) -> None:
     """Run `main` as a program: exit status 0 done, 1 could not, 2 misuse."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
     app.command()(main)
+    let_threads_sleep()
     try:
         app()
     except HandoffError as error:

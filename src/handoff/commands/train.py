@@ -35,6 +35,7 @@ class EncoderOption(StrEnum):
 
 @app.command("train")
 def train_command(
+    context: typer.Context,
     model: Annotated[ModelOption, typer.Argument(help="escalation or routing.")],
     data: Annotated[Path, typer.Option("--data", help="A file or folder of conversations.", exists=True)],
     target: Annotated[
@@ -53,7 +54,7 @@ def train_command(
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of LightGBM.")] = 2,
     encoder: Annotated[
         EncoderOption | None,
-        typer.Option("--encoder", envvar="HANDOFF_ENCODER", help="How texts become vectors (docs/decisions.md)."),
+        typer.Option("--encoder", envvar="HANDOFF_ENCODER", help="Routing: how texts become vectors."),
     ] = None,
     wording: Annotated[
         bool,
@@ -74,6 +75,10 @@ def train_command(
     """
     if model is ModelOption.routing and (target is not None or within is not None):
         raise typer.BadParameter("routing learns outcome.team; --target and --within are for escalation")
+    if model is ModelOption.escalation and _was_typed(context, "encoder"):
+        raise typer.BadParameter(
+            "escalation reads n-grams and needs no encoder; leave it out, or train routing", param_hint="--encoder"
+        )
     if out is not None and promote:
         raise typer.BadParameter("a version written with --out is not registered and cannot be promoted")
     # Imported here: the other commands need neither LightGBM nor scikit-learn nor MLflow.
@@ -97,6 +102,12 @@ def train_command(
         train = train_escalation if model is ModelOption.escalation else train_routing
         trained = train(counted(data, step), settings)
     print_json(trained) if as_json else _print(trained, model, models)
+
+
+def _was_typed(context: typer.Context, option: str) -> bool:
+    """Whether the option stands on the command line; HANDOFF_ENCODER may be set for routing's sake."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _print(trained: Trained, model: ModelOption, models: Path) -> None:

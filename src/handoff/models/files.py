@@ -70,6 +70,17 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 @contextlib.contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Only one process at a time holds `file`; the others wait. The kernel keeps the lock: who dies lets go of it."""
+    import fcntl
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def new_folder(parent: Path) -> Iterator[Path]:
     """A temporary folder inside `parent`, deleted at the end unless it was renamed away."""
     parent.mkdir(parents=True, exist_ok=True)

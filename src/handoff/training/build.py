@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +14,7 @@ from handoff.errors import BadInput, NotEnoughData
 from handoff.models import artifact, exam
 from handoff.models.champion import versions
 from handoff.models.exam import Model, Question
-from handoff.models.files import new_folder
+from handoff.models.files import locked, new_folder
 from handoff.models.manifest import MANIFEST_FILE, Manifest, Name
 from handoff.training import tracking
 from handoff.transcript import Conversation
@@ -61,7 +61,7 @@ class NewVersion:
     def __enter__(self) -> Self:
         parent = self.out.resolve().parent if self.out else self.models / self.name
         if not self.out:
-            self._stack.enter_context(locked(parent))
+            self._stack.enter_context(locked(parent / ".lock"))
         self.version = self.out.resolve().name if self.out else next_version(self.name, self.models)
         self.final = self.out or parent / self.version
         self.folder = self._stack.enter_context(new_folder(parent))
@@ -95,17 +95,6 @@ def next_version(name: Name, models: Path) -> str:
     """The number after the newest, of the folders and of the registry alike."""
     folders = [int(v) for v in versions(name, models) if v.isdigit()]
     return str(max([*folders, tracking.newest_registered(name)], default=0) + 1)
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Only one training at a time may take the next number in `folder`."""
-    import fcntl
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _highest(question: Question) -> float:

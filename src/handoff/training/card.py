@@ -5,7 +5,9 @@ from __future__ import annotations
 from handoff.metrics import Interval
 from handoff.models.manifest import Manifest
 from handoff.models.slots import WORDING_NAMES
+from handoff.training.labels import check_target
 from handoff.training.report import EscalationReport, RoutingReport, Slice
+from handoff.training.requests import are_taught
 
 TITLES = {
     "log_loss": "Log loss (lower is better)",
@@ -162,6 +164,11 @@ def _limits(manifest: Manifest, report: EscalationReport, suspicious: dict[str, 
     ]
     if WORDING_NAMES[0] in manifest.features:
         lines.append("- It reads words as they are written: other words for the same thing are lost on it.")
+    if are_taught(check_target(report.target), report.within):
+        lines.append(
+            "- It was also taught made-up rows in which the customer plainly asks for a human, labelled 1; no figure "
+            "counts them."
+        )
     if report.target == "escalated":
         lines.append("- Abandoned conversations are left out: nobody knows whether they would have been handed off.")
     if manifest.calibration is not None and manifest.calibration.method == "sigmoid":

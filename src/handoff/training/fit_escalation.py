@@ -4,6 +4,7 @@ The training side is dealt into five folds of whole customers. Each fold is scor
 three others and stopped early on the fourth, so that every training row gets a score from a model that has seen
 nothing of its customer. Those scores calibrate, and give the number of rounds for the model over all folds. The
 test side is never looked at. What the wording says is fitted in the same folds (`handoff.training.text_folds`).
+Made-up requests for a human (`handoff.training.requests`) are learnt from in their conversation's fold; never scored.
 Classes keep their share: resampling would have to be undone to be believed.
 """
 
@@ -29,6 +30,7 @@ from handoff.training.text_folds import PENALTIES, TextFolds
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 FOLDS = 5
 MAX_ROUNDS, PATIENCE = 600, 30
@@ -101,25 +103,26 @@ def fit_escalation(
     Without `wording` it reads the running features alone; `penalties` are tried for the wording's coefficients.
     """
     check_enough(train, target)
-    row_names = usable_features(train.X, target)
-    matrix, fold = np.ascontiguousarray(train.X[:, positions(row_names)]), _folds(train, seed)
-    text = TextFolds(train, fold, penalties) if wording and any(train.recent) else None
+    rows, real = train.with_requests()
+    row_names = usable_features(rows.X, target)
+    matrix, fold = np.ascontiguousarray(rows.X[:, positions(row_names)]), _folds(train, seed)[rows.of]
+    text = TextFolds(rows, fold, penalties, real=real) if wording and any(train.recent) else None
     names = row_names if text is None else (*row_names, *WORDING_NAMES)
     parameters = PARAMETERS | {"seed": seed, "num_threads": threads, "monotone_constraints": directions(names)}
-    raw, rounds = _cross_fit(matrix, text, train, fold, names, parameters)
+    raw, rounds = _cross_fit(matrix, text, rows, real, fold, names, parameters)
     inputs = matrix if text is None else np.hstack([matrix, text.out_of_fold()])
-    booster = train_trees(parameters, dataset(inputs, train, names, slice(None)), rounds)
+    booster = train_trees(parameters, dataset(inputs, rows, names, slice(None)), rounds)
     calibration = fit_calibration(raw, train.y, train.weight, int(train.positive.sum()))
-    calibrations = compare(raw, train.y, train.weight, fold)
+    calibrations = compare(raw, train.y, train.weight, fold[real])
     fitted = FittedEscalation(booster, names, calibration, rounds, raw, parameters, calibrations)
     return fitted if text is None else replace(fitted, wording=text.wording(), wording_penalty=text.penalty)
 
 
 def _folds(train: Table, seed: int) -> Integers:
-    """The fold of each row."""
+    """The fold of each conversation, -1 for those without a row."""
     present = np.zeros(len(train.sources), dtype=bool)
     present[train.of] = True
-    return folds(train.sources, train.positive, present, FOLDS, seed)[train.of]
+    return folds(train.sources, train.positive, present, FOLDS, seed)
 
 
 def check_enough(train: Table, target: EscalationTarget) -> None:
@@ -164,23 +167,25 @@ def directions(names: tuple[str, ...]) -> list[int]:
 def _cross_fit(
     matrix: Floats,
     text: TextFolds | None,
-    train: Table,
+    rows: Table,
+    real: Mask,
     fold: Integers,
     names: tuple[str, ...],
     parameters: dict[str, Any],
 ) -> tuple[Floats, int]:
-    """Raw log-odds of every row by a model that did not see its fold, and the usual number of rounds."""
-    raw, rounds = np.empty(len(train)), []
+    """Raw log-odds of every real row by a model that did not see its fold, and the usual number of rounds."""
+    raw, rounds = np.empty(len(rows)), []
     for held in range(FOLDS):
         stop = (held + 1) % FOLDS
         learn = (fold != held) & (fold != stop)
         inputs = matrix if text is None else np.hstack([matrix, text.without(held)])
-        learning = dataset(inputs, train, names, learn)
-        stopping = dataset(inputs, train, names, fold == stop, learning)
+        learning = dataset(inputs, rows, names, learn)
+        stopping = dataset(inputs, rows, names, (fold == stop) & real, learning)
         booster = train_trees(parameters, learning, MAX_ROUNDS, stopping)
-        raw[fold == held] = booster.predict(inputs[fold == held], raw_score=True, num_threads=1)
+        scored = (fold == held) & real
+        raw[scored] = booster.predict(inputs[scored], raw_score=True, num_threads=1)
         rounds.append(max(1, booster.best_iteration))
-    return raw, int(np.median(rounds))
+    return raw[real], int(np.median(rounds))
 
 
 def dataset(matrix: Floats, train: Table, names: tuple[str, ...], rows: Any, reference: Any = None) -> Any:

@@ -56,6 +56,7 @@ def escalation(
             "conversations_train": train.conversations,
             "conversations_test": test.conversations,
             "rows_train": len(train),
+            "rows_made_up": 0 if train.requests is None else len(train.requests),
             "rows_test": len(test),
         }
     )

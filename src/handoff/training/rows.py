@@ -22,6 +22,7 @@ from handoff.features import FEATURE_NAMES
 from handoff.features.follower import Moment, follow
 from handoff.models.escalation import Recent
 from handoff.training.labels import EscalationTarget, labelled, routed
+from handoff.training.requests import asked_after
 from handoff.transcript import Conversation, to_json
 from handoff.transcript.outcomes import before_the_end
 from handoff.transcript.redact import redact
@@ -31,6 +32,8 @@ Integers = NDArray[np.int64]
 
 # Candidates for the exam: enough to choose from, few enough to keep; long ones would make loading slow.
 CANDIDATES, CANDIDATE_MESSAGES = 120, 30
+# Of the conversations, so many get a made-up request for a human, which weighs so much beside a conversation's 1.
+REQUEST_SHARE, REQUEST_WEIGHT = 0.25, 0.05
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -51,7 +54,7 @@ class Table:
 
     X: array of shape (n_rows, n_features), FEATURE_NAMES in order, NaN for missing; `weight` makes the rows of one
     conversation weigh one together; `role` is that of the row's newest message; `recent` are its newest messages that
-    say something, redacted (see `Moment`).
+    say something, redacted (see `Moment`). `requests` are made-up rows of the same conversations, for fitting alone.
     """
 
     X: Floats
@@ -65,6 +68,7 @@ class Table:
     fingerprint: str
     read: int
     candidates: tuple[Conversation, ...] = ()
+    requests: Table | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -81,7 +85,26 @@ class Table:
             index=self.index[kept],
             role=self.role[kept],
             recent=list(compress(self.recent, kept)),
+            requests=None if self.requests is None else self.requests.take(conversations),
         )
+
+    def with_requests(self) -> tuple[Table, NDArray[np.bool_]]:
+        """The made-up rows behind the real ones, and which are real: array of shape (n_rows,)."""
+        made = self.requests
+        if made is None or not len(made):
+            return self, np.ones(len(self), dtype=bool)
+        joined = replace(
+            self,
+            X=np.concatenate([self.X, made.X]),
+            y=np.concatenate([self.y, made.y]),
+            weight=np.concatenate([self.weight, made.weight]),
+            of=np.concatenate([self.of, made.of]),
+            index=np.concatenate([self.index, made.index]),
+            role=np.concatenate([self.role, made.role]),
+            recent=[*self.recent, *made.recent],
+            requests=None,
+        )
+        return joined, np.arange(len(joined)) < len(self)
 
     @property
     def positive(self) -> NDArray[np.bool_]:
@@ -108,40 +131,69 @@ class RoutingTable:
     candidates: tuple[Conversation, ...] = ()
 
 
-def table(conversations: Iterable[Conversation], target: EscalationTarget, within: int | None = None) -> Table:
-    """The table of every conversation that has a row under `target`. Memory: 8 bytes a number, and the texts."""
-    values, y, weight, of, index = array("d"), array("q"), array("d"), array("q"), array("q")
-    roles: list[str] = []
-    recent: list[Recent] = []
-    reading = _Reading()
+def table(
+    conversations: Iterable[Conversation],
+    target: EscalationTarget,
+    within: int | None = None,
+    *,
+    requests: bool = False,
+) -> Table:
+    """The table of every conversation that has a row under `target`. Memory: 8 bytes a number, and the texts.
+
+    With `requests` one of a few conversations gets a made-up row (`Table.requests`), for training.
+    """
+    found, made, reading = _Rows(), _Rows(), _Reading()
     for conversation in conversations:
         rows = labelled(conversation, reading.moments(conversation), target, within)
         if not rows:
             continue
         reading.keep(conversation, wanted=any(row.y for row in rows))
+        of = len(reading.sources) - 1
         for row in rows:
-            values.extend(row.moment.row)
-            y.append(row.y)
-            weight.append(1 / len(rows))
-            of.append(len(reading.sources) - 1)
-            index.append(row.moment.index)
-            roles.append(row.moment.message.role)
-            recent.append(row.moment.recent)
-    return Table(
-        X=np.frombuffer(values, dtype=np.float64).reshape(-1, len(FEATURE_NAMES))
-        if values
-        else np.empty((0, len(FEATURE_NAMES))),
-        y=np.array(y, dtype=np.int64),
-        weight=np.array(weight, dtype=np.float64),
-        of=np.array(of, dtype=np.int64),
-        index=np.array(index, dtype=np.int64),
-        role=np.array(roles, dtype=np.str_),
-        recent=recent,
-        sources=tuple(reading.sources),
-        fingerprint=reading.fingerprint(),
-        read=reading.count,
-        candidates=reading.candidates(),
-    )
+            found.add(row.moment, row.y, 1 / len(rows), of)
+        rng = Random(f"request/{conversation.conversation_id}")
+        if requests and rng.random() < REQUEST_SHARE:
+            at = rng.choice(rows).moment.index
+            made.add(asked_after(before_the_end(conversation), at, rng), 1, REQUEST_WEIGHT, of)
+    return found.table(reading, made.table(reading) if requests else None)
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows as they come in, in arrays that grow."""
+
+    values: array[float] = field(default_factory=lambda: array("d"))
+    y: array[int] = field(default_factory=lambda: array("q"))
+    weight: array[float] = field(default_factory=lambda: array("d"))
+    of: array[int] = field(default_factory=lambda: array("q"))
+    index: array[int] = field(default_factory=lambda: array("q"))
+    roles: list[str] = field(default_factory=list)
+    recent: list[Recent] = field(default_factory=list)
+
+    def add(self, moment: Moment, y: int, weight: float, of: int) -> None:
+        self.values.extend(moment.row)
+        self.y.append(y)
+        self.weight.append(weight)
+        self.of.append(of)
+        self.index.append(moment.index)
+        self.roles.append(moment.message.role)
+        self.recent.append(moment.recent)
+
+    def table(self, reading: _Reading, requests: Table | None = None) -> Table:
+        return Table(
+            X=np.array(self.values, dtype=np.float64).reshape(-1, len(FEATURE_NAMES)),
+            y=np.array(self.y, dtype=np.int64),
+            weight=np.array(self.weight, dtype=np.float64),
+            of=np.array(self.of, dtype=np.int64),
+            index=np.array(self.index, dtype=np.int64),
+            role=np.array(self.roles, dtype=np.str_),
+            recent=self.recent,
+            sources=tuple(reading.sources),
+            fingerprint=reading.fingerprint(),
+            read=reading.count,
+            candidates=reading.candidates(),
+            requests=requests,
+        )
 
 
 def routing_table(conversations: Iterable[Conversation]) -> RoutingTable:

@@ -21,6 +21,7 @@ from handoff.training.rows import Table
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 # Of the coefficients, against a loss in which each conversation weighs one. The best by out-of-fold log loss is taken.
 PENALTIES = (1.0, 3.0)
@@ -31,8 +32,12 @@ JUDGED_ON = 2
 class TextFolds:
     """Fits wording models without one fold, without two, and without any, each when it is first asked for."""
 
-    def __init__(self, train: Table, fold: Integers, penalties: Sequence[float] = PENALTIES) -> None:
+    def __init__(
+        self, train: Table, fold: Integers, penalties: Sequence[float] = PENALTIES, real: Mask | None = None
+    ) -> None:
+        """It learns from the rows of `real`, by default all, and has columns for the others too."""
         self._train, self._fold = train, fold
+        self._real = np.ones(len(train), dtype=bool) if real is None else real
         self._table = slot_table(train.recent)
         self._fits: dict[tuple[float, frozenset[int]], SlotFit] = {}
         self.penalty = penalties[0] if len(penalties) == 1 else min(penalties, key=self._loss)
@@ -63,7 +68,7 @@ class TextFolds:
     def _fit(self, left_out: frozenset[int], penalty: float) -> SlotFit:
         known = self._fits.get((penalty, left_out))
         if known is None:
-            rows = ~np.isin(self._fold, list(left_out))
+            rows = self._real & ~np.isin(self._fold, list(left_out))
             known = fit_slots(self._table, rows, self._train.y, self._train.weight, penalty)
             self._fits[penalty, left_out] = known
         return known
@@ -72,7 +77,7 @@ class TextFolds:
         """Log loss of the wording alone in folds that it has not seen."""
         found = 0.0
         for part in np.unique(self._fold).tolist()[:JUDGED_ON]:
-            rows, fitted = self._fold == part, self._fit(frozenset([part]), penalty)
+            rows, fitted = (self._fold == part) & self._real, self._fit(frozenset([part]), penalty)
             log_odds = fitted.parts(self._table, rows).sum(axis=1) + fitted.intercept
             found += log_loss(self._train.y[rows], sigmoid(log_odds), self._train.weight[rows])
         return found

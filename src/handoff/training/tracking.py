@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handoff.errors import HandoffError
+from handoff.models.files import locked
 from handoff.models.manifest import Name
 
 if TYPE_CHECKING:
@@ -131,8 +132,14 @@ def set_champion(name: Name, folder_version: str) -> str | None:
 
 def registry_exists() -> bool:
     """Whether there is a registry to speak to; asking must not make an empty database."""
+    path = _database()
+    return path is None or path.is_file()
+
+
+def _database() -> Path | None:
+    """The database file; None where runs go to a server."""
     uri = tracking_uri()
-    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).is_file()
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
 def git_commit() -> str | None:
@@ -174,25 +181,46 @@ def _mlflow() -> Iterator[Any]:
             logging.getLogger(logger).setLevel(logging.ERROR)
         try:
             mlflow.set_tracking_uri(tracking_uri())
+            with _alone():
+                _make_database(mlflow)
             yield mlflow
         except mlflow.exceptions.MlflowException as error:
             raise HandoffError(f"MLflow at {tracking_uri()}: {error}; {URI_SETTING} says where it is") from error
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """No other training makes anything in the database file meanwhile; a server sees to that itself.
+
+    MLflow makes and migrates a new database at first use, and two processes that do so at once break each other.
+    """
+    path = _database()
+    if path is None:
+        yield
+        return
+    with locked(path.with_name(f"{path.name}.lock")):
+        yield
+
+
+def _make_database(mlflow: Any) -> None:
+    client = mlflow.MlflowClient()
+    client.search_experiments(max_results=1)
+    client.search_registered_models(max_results=1)
+
+
 def _experiment(mlflow: Any, name: str) -> str:
     client = mlflow.MlflowClient()
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    return str(client.create_experiment(name, artifact_location=_artifact_location()))
+    with _alone():
+        found = client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        return str(client.create_experiment(name, artifact_location=_artifact_location()))
 
 
 def _artifact_location() -> str | None:
     """Beside the database, wherever that is; a server has its own place."""
-    uri = tracking_uri()
-    if not uri.startswith("sqlite:///"):
-        return None
-    return (Path(uri.removeprefix("sqlite:///")).resolve().parent / "mlartifacts").as_uri()
+    path = _database()
+    return None if path is None else (path.resolve().parent / "mlartifacts").as_uri()
 
 
 def _metric_name(name: str) -> str:

@@ -17,7 +17,7 @@ from handoff.models.encoder import DEFAULT_KIND, Encoder, Kind
 from handoff.models.manifest import DataReference, EncoderReference, Manifest, Name
 from handoff.models.routing import RoutingModel, weights_bytes
 from handoff.models.wording import wording_bytes
-from handoff.training import build, log, tracking
+from handoff.training import build, log, requests, tracking
 from handoff.training.card import escalation_card, routing_card
 from handoff.training.embeddings import FOLDER as EMBEDDINGS
 from handoff.training.embeddings import embedded
@@ -77,7 +77,12 @@ def train_escalation(conversations: Iterable[Conversation], settings: Settings) 
     """Train an escalation model. Raises `NotEnoughData` saying what is missing."""
     if settings.within is not None and settings.within < 1:
         raise BadInput(f"the horizon is {settings.within} messages; expected 1 or more")
-    rows = table(conversations, settings.target, settings.within)
+    rows = table(
+        conversations,
+        settings.target,
+        settings.within,
+        requests=requests.are_taught(settings.target, settings.within),
+    )
     check_enough(rows, settings.target)
     parted = split(rows.sources, settings.seed)
     train, test = rows.take(parted.train), rows.take(parted.test)
