@@ -25,9 +25,8 @@ class Chats:
 
     def __init__(self, seed: int = 7, simulated: int = 300) -> None:
         self._rng, self._made = Random(seed), 0
-        # Those on which no rule fires, as on most: an answer that escalates also waits for the disk.
-        judge = Judge.by_rules()
-        calm = [c for c in simulate(simulated, seed) if judge.answer(c).recommendation.action == "none"]
+        self._judge = Judge.by_rules()
+        calm = [c for c in simulate(simulated, seed) if self._is_calm(c)]
         sources = [_Source(conversation) for conversation in calm]
         self._bare = cycle([source.bare for source in sources])
         self._said = {
@@ -41,6 +40,14 @@ class Chats:
         """Conversations of so many messages, without end, the customer's last; `all_new`: no text was seen before."""
         while True:
             yield self._conversation(messages, all_new)
+
+    def calm(self, messages: int) -> Iterator[Conversation]:
+        """Those on which no rule fires, as on most of a real desk's: an answer that escalates also waits for the disk.
+        Of more than a dozen messages few are."""
+        return filter(self._is_calm, self.conversations(messages))
+
+    def _is_calm(self, conversation: Conversation) -> bool:
+        return self._judge.answer(conversation).recommendation.action == "none"
 
     def bodies(self, count: int, messages: int, *, all_new: bool = False) -> list[bytes]:
         """The same as bodies of /predict."""

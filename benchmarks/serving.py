@@ -113,16 +113,16 @@ def to(path: str, bodies: list[bytes]) -> Lines:
     return [path.encode() + b"\t" + body for body in bodies]
 
 
-def whole(chats: Chats, messages: int, *, all_new: bool = False) -> Callable[[int], Lines]:
-    """Whole conversations of so many messages."""
-    return lambda count: to(PREDICT, chats.bodies(count, messages, all_new=all_new))
+def whole(conversations: Iterator[Conversation]) -> Callable[[int], Lines]:
+    """Whole conversations that the service has not seen before."""
+    return lambda count: to(PREDICT, [to_json(each) for each in islice(conversations, count)])
 
 
-def growing(chats: Chats, messages: int, change: Callable[[Conversation], Conversation] | None = None) -> Grows:
-    """The same as a chat backend sends them, with every message: first without the newest one, then with it."""
+def growing(conversations: Iterator[Conversation]) -> Grows:
+    """Conversations as a chat backend sends them, with every message: first without the newest one, then with it."""
 
     def lines(count: int) -> Growing:
-        made = [change(each) if change else each for each in islice(chats.conversations(messages), count)]
+        made = list(islice(conversations, count))
         before = [msgspec.structs.replace(each, messages=each.messages[:-1]) for each in made]
         return Growing(to(PREDICT, [to_json(each) for each in before]), to(PREDICT, [to_json(each) for each in made]))
 
@@ -189,15 +189,16 @@ def run(folder: Path, models: Path, rounds: int) -> tuple[list[Contender], Extra
         live = Live(chats, LIVE, 40)
         fed(ours, live.lines(4 * LIVE))
         contenders = [
-            Contender("nothing, 10 messages sent", idle, whole(chats, 10)),
+            Contender("nothing, 10 messages sent", idle, whole(chats.conversations(10))),
             Contender("mlflow models serve, one row", trees, tree_rows(models), (60, 100, 100)),
-            Contender("full answer, 10 messages", ours, growing(chats, 10)),
-            Contender("full answer, 40 messages", ours, growing(chats, 40)),
-            Contender("full answer, 200 messages", ours, growing(chats, 200), (100, 200, 200)),
+            Contender("full answer, 10 messages", ours, growing(chats.calm(10))),
+            Contender("10 messages, half of them escalate", ours, growing(chats.conversations(10))),
+            Contender("full answer, 40 messages", ours, growing(chats.conversations(40))),
+            Contender("full answer, 200 messages", ours, growing(chats.conversations(200)), (100, 200, 200)),
             Contender("by message, 5 to 15 before", ours, live.lines, (LIVE, LIVE, LIVE)),
-            Contender("10 messages, all escalate", ours, growing(chats, 10, _with_request)),
-            Contender("10 messages, conversation new", ours, whole(chats, 10)),
-            Contender("10 messages, every text new", ours, whole(chats, 10, all_new=True)),
+            Contender("10 messages, all escalate", ours, growing(map(_with_request, chats.calm(10)))),
+            Contender("10 messages, conversation new", ours, whole(chats.calm(10))),
+            Contender("10 messages, every text new", ours, whole(chats.conversations(10, all_new=True))),
         ]
         for contender in contenders:  # once unmeasured: code and caches are warm in all of them
             sent(contender.server, 8, contender.ready(LIVE), 2)
@@ -251,7 +252,7 @@ def rows(contenders: list[Contender]) -> str:
 
 def aims(contenders: list[Contender], extra: Extra) -> str:
     """What was aimed at, and what was found."""
-    idle, trees, full, unknown = contenders[0], contenders[1], contenders[2], contenders[6]
+    idle, trees, full, unknown = contenders[0], contenders[1], contenders[2], contenders[8]
     beside = [full.per_second(c) / idle.per_second(c) for c in CONCURRENCIES[1:]]
     over = min(full.per_second(c) / trees.per_second(c) for c in CONCURRENCIES)
     slow = full.percentile(32, 0.99) / full.percentile(32, 0.5)
@@ -276,7 +277,7 @@ def other_encoders(folder: Path) -> str:
         models = folder / f"models-{kind}"
         train_beside(models, kind)
         with serving(handoff(models, folder), "/readyz", folder) as ours:
-            ask = Contender(kind, ours, growing(Chats(seed=8), 10))
+            ask = Contender(kind, ours, growing(Chats(seed=8).calm(10)))
             sent(ours, 1, ask.ready(100))
             latency = statistics.median(sent(ours, 1, ask.ready(200)).milliseconds)
             found.append([kind, f"{latency:.2f}", f"{ours.start_seconds:.1f}", f"{ours.worker_mebibytes():.0f}"])
