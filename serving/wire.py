@@ -1,4 +1,5 @@
-"""Connections that cannot be held open for nothing: limits that uvicorn leaves to a proxy in front of it.
+"""Connections that cannot be held open for nothing, limits that uvicorn leaves to a proxy in front of it, and answers
+that leave in one piece.
 
 A head of a request that comes too slowly is answered 408, one that grows too large 431, and a connection too many is
 turned away with 503. Bodies and whole requests have their limits in http.py and guard.py.
@@ -13,72 +14,118 @@ from typing import Any
 import uvicorn.protocols.http.auto as auto
 
 from handoff.settings import Settings, read_settings
+from serving.guard import SECURITY_HEADERS
 
 _limits = cache(read_settings)
 
 
 def bound_connections() -> None:
     """Let every server that this process starts from now on keep to the limits in the settings."""
-    if not hasattr(auto.AutoHTTPProtocol, "is_bounded"):
-        auto.AutoHTTPProtocol = _bounded(auto.AutoHTTPProtocol)
+    protocol: Any = auto.AutoHTTPProtocol  # of whichever parser is installed
+    if not issubclass(protocol, Bounds):
+        auto.AutoHTTPProtocol = type("BoundedProtocol", (Bounds, protocol), {})
 
 
-def _bounded(protocol: Any) -> type[asyncio.Protocol]:
-    """uvicorn's protocol, of whichever parser is installed, with limits. Both keep the newest request in `cycle`."""
+class Bounds(asyncio.Protocol):
+    """What is put before uvicorn's protocol. Both of its kinds keep the newest request in `cycle`."""
 
-    class Bounded(protocol):  # type: ignore[misc]
-        is_bounded = True
+    cycle: Any
+    connections: set[Any]
+    loop: asyncio.AbstractEventLoop
+    transport: Any
 
-        def __init__(self, *arguments: Any, **named: Any) -> None:
-            super().__init__(*arguments, **named)
-            self.limits: Settings = _limits()
-            self.timeout_keep_alive = self.limits.keep_alive_seconds
-            self.head_bytes = 0
-            self.head_timer: asyncio.TimerHandle | None = None
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.limits: Settings = _limits()
+        self.timeout_keep_alive = self.limits.keep_alive_seconds
+        self.head_bytes = 0
+        self.head_timer: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:
-            super().connection_made(transport)
-            if len(self.connections) > self.limits.max_connections:
-                self.turn_away(b"503 Service Unavailable", b"Too many connections")
-            else:
-                self.wait_for_head()
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(OnePiece(transport, self.loop))  # type: ignore[arg-type]
+        if len(self.connections) > self.limits.max_connections:
+            self.turn_away(b"503 Service Unavailable", b"Too many connections")
+        else:
+            self.wait_for_head()
 
-        def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
+        self.stop_waiting()
+        super().connection_lost(error)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:  # a head is complete
             self.stop_waiting()
-            super().connection_lost(error)
+        elif before is None or before.response_complete:  # part of a head, or of a body that nobody reads
+            self.head_bytes += len(data)
+            self.wait_for_head()
+            if self.head_bytes > self.limits.max_header_bytes:
+                self.turn_away(b"431 Request Header Fields Too Large", b"The head is too large")
 
-        def data_received(self, data: bytes) -> None:
-            if self.transport.is_closing():
-                return
-            before = self.cycle
-            super().data_received(data)
-            if self.cycle is not before:  # a head is complete
-                self.stop_waiting()
-            elif before is None or before.response_complete:  # part of a head, or of a body that nobody reads
-                self.head_bytes += len(data)
-                self.wait_for_head()
-                if self.head_bytes > self.limits.max_header_bytes:
-                    self.turn_away(b"431 Request Header Fields Too Large", b"The head is too large")
+    def wait_for_head(self) -> None:
+        """Begin to wait, unless that goes on already."""
+        if self.head_timer is None:
+            late = (b"408 Request Timeout", b"The head does not come")
+            self.head_timer = self.loop.call_later(self.limits.head_seconds, self.turn_away, *late)
 
-        def wait_for_head(self) -> None:
-            if self.head_timer is None:
-                late = (b"408 Request Timeout", b"The head does not come")
-                self.head_timer = self.loop.call_later(self.limits.head_seconds, self.turn_away, *late)
+    def stop_waiting(self) -> None:
+        """The head is there, or the connection is gone."""
+        self.head_bytes = 0
+        if self.head_timer is not None:
+            self.head_timer.cancel()
+            self.head_timer = None
 
-        def stop_waiting(self) -> None:
-            self.head_bytes = 0
-            if self.head_timer is not None:
-                self.head_timer.cancel()
-                self.head_timer = None
+    def turn_away(self, status: bytes, why: bytes) -> None:
+        """Answer, where an answer is due, and close."""
+        self.stop_waiting()
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(_last_answer(status, why))
+        self.transport.close()
 
-        def turn_away(self, status: bytes, why: bytes) -> None:
-            self.stop_waiting()
-            if self.transport.is_closing():
-                return
-            body = b'{"error":"%b","detail":[]}' % why
-            head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-            if self.cycle is None or self.cycle.response_complete:
-                self.transport.write(head % (status, len(body)) + body)
-            self.transport.close()
 
-    return Bounded
+class OnePiece:
+    """A transport that sends what is written in one turn of the event loop together.
+
+    uvicorn writes head and body of an answer by themselves: the first wakes the caller, for whom there is nothing to do
+    yet, and on a machine that they share takes the processor away from the second.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._held: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Send the data at the end of this turn at the latest."""
+        if not self._held:
+            self._loop.call_soon(self._send)
+        self._held.append(data)
+
+    def close(self) -> None:
+        """Send what is held, and close."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        held, self._held = self._held, []
+        if held and not self._transport.is_closing():
+            self._transport.write(b"".join(held))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def _last_answer(status: bytes, why: bytes) -> bytes:
+    body = b'{"error":"%b","detail":[]}' % why
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+        *SECURITY_HEADERS,
+    ]
+    head = b"".join(b"%b: %b\r\n" % header for header in headers)
+    return b"HTTP/1.1 %b\r\n%b\r\n%b" % (status, head, body)

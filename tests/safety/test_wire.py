@@ -34,7 +34,9 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     ids=["nothing comes", "half a line", "half a head", "half a body", "half a large head", "a large head"],
 )  # fmt: skip
 def test_what_does_not_come_is_not_waited_for(short: Running, sent: bytes, status: bytes) -> None:
-    assert exchange(short.port, sent, leave=False).startswith(b"HTTP/1.1 " + status)
+    answer = exchange(short.port, sent, leave=False)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"x-content-type-options: nosniff" in answer
 
 
 def test_a_trickle_is_no_way_to_hold_a_connection(short: Running) -> None:
