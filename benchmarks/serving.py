@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks import stages
 from benchmarks.chats import Chats
 from benchmarks.contenders import Server, handoff, mlflow, nothing, serving
 from benchmarks.load import Seen
@@ -299,10 +300,11 @@ def main() -> None:
         parts = [f"On {machine()}.", rows(contenders), aims(contenders, extra)]
         if chosen.encoders:
             parts.append(other_encoders(Path(name)))
-    text = "\n\n".join(parts)
-    print(text)
-    if chosen.write:
-        write("serving", text)
+        found = {"serving": "\n\n".join(parts), "stages": stages.report(models)}
+    for block, text in found.items():
+        print(text, end="\n\n")
+        if chosen.write:
+            write(block, text)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ digest says nothing to whoever reads the memory of the process, and only masked 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from hashlib import blake2b
-from itertools import islice
 from threading import Lock
 
 import msgspec
@@ -62,29 +60,30 @@ class Memory:
         """
         if conversation.as_of is not None or conversation.satisfaction is not None or not conversation.messages:
             return None
-        digests = list(self._digests(conversation))
-        followed, new = self._found(digests) or (Followed(self._rules, conversation), len(digests))
-        for message in conversation.messages[len(digests) - new :]:
+        messages, digests = conversation.messages, self._digests(conversation)
+        followed, new = self._found(digests) or (Followed(self._rules, conversation), len(messages))
+        for message in messages[len(messages) - new :]:
             followed.take_in(message)
         self._keep(digests[-1], followed)
         return followed.standing
 
-    def _digests(self, conversation: Conversation) -> Iterator[bytes]:
-        """After each message, the digest of all up to there."""
+    def _digests(self, conversation: Conversation) -> list[bytes]:
+        """Of the conversation up to each of its newest messages, the whole of it last."""
         encode, beside = msgspec.json.encode, conversation
-        found = self._digest(encode((beside.conversation_id, beside.channel, beside.locale, beside.customer)))
-        for message in conversation.messages:
-            found = self._digest(found + encode(message))
-            yield found
-
-    def _digest(self, content: bytes) -> bytes:
-        return blake2b(content, digest_size=DIGEST_BYTES, key=self._key).digest()
+        known = encode((beside.conversation_id, beside.channel, beside.locale, beside.customer))
+        hashed, first = blake2b(known, digest_size=DIGEST_BYTES, key=self._key), len(beside.messages) - 1 - MOST_NEW
+        found = []
+        for index, message in enumerate(beside.messages):
+            hashed.update(encode(message))
+            if index >= first:
+                found.append(hashed.copy().digest())
+        return found
 
     def _found(self, digests: list[bytes]) -> tuple[Followed, int] | None:
         """The conversation where it is known, and how many messages are new. It is taken out: whoever fails with it
         half-way must leave nothing wrong behind."""
         with self._access:
-            for new, digest in enumerate(islice(reversed(digests), MOST_NEW + 1)):
+            for new, digest in enumerate(reversed(digests)):
                 if (followed := self._kept.pop(digest, None)) is not None:
                     self.hits += 1
                     return followed, new
