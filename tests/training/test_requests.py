@@ -15,7 +15,7 @@ from handoff.simulate import simulate
 from handoff.training import requests
 from handoff.training.fit_escalation import _folds as fold_of_conversations
 from handoff.training.fit_escalation import fit_escalation
-from handoff.training.labels import EscalationTarget
+from handoff.training.labels import EscalationTarget, is_about_hand_offs
 from handoff.training.rows import REQUEST_SHARE, REQUEST_WEIGHT, Table, table
 from tests.build import START, conversation
 
@@ -91,4 +91,4 @@ def test_no_score_knows_a_request_of_its_own_fold(rows: Table) -> None:
      ("dissatisfied_next", None, False)],
 )  # fmt: skip
 def test_only_models_of_hand_offs_are_taught(target: EscalationTarget, within: int | None, taught: bool) -> None:
-    assert requests.are_taught(target, within) is taught
+    assert is_about_hand_offs(target, within) is taught

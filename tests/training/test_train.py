@@ -79,8 +79,9 @@ def test_the_run_holds_what_a_reader_needs(home: Path, first: Trained) -> None:
         found = {file.path for file in client.list_artifacts(first.run_id)} | {
             file.path for file in client.list_artifacts(first.run_id, "plots")
         }
-        plots = {f"plots/{name}.png" for name in ("calibration", "precision_recall", "importance", "confusion")}
-        assert {"card.md", "report.json", *plots} <= found
+        plots = {f"plots/{name}.png" for name in ("calibration", "precision_recall", "importance", "confusion", "cost")}
+        assert {"card.md", "report.json", "costs.json", *plots} <= found
+        assert len(client.get_metric_history(first.run_id, "cost_per_100")) >= 20
         assert client.get_model_version_by_alias("escalation", "champion").version in (1, "1")
 
 

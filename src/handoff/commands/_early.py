@@ -116,7 +116,8 @@ def _costs(wanted: Wanted, judge: Judge, found: Evaluation, read: Callable[[], I
 def _draw(report: CostReport, path: Path) -> None:
     from handoff.training.plots import cost_curve, save
 
-    save(cost_curve(report), path)
+    marks = {"in use": report.current.proactive_escalation, "cheapest": report.chosen.proactive_escalation}
+    save(cost_curve(report.curve, marks), path)
 
 
 def _reader(read: Callable[[], Iterable[Conversation]], ids: set[str]) -> Callable[[], Iterator[Conversation]]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from handoff.metrics import Interval
 from handoff.models.manifest import Manifest
 from handoff.models.slots import WORDING_NAMES
-from handoff.training.labels import check_target
+from handoff.training.labels import check_target, is_about_hand_offs
 from handoff.training.report import EscalationReport, RoutingReport, Slice
-from handoff.training.requests import are_taught
 
 TITLES = {
     "log_loss": "Log loss (lower is better)",
@@ -16,6 +15,9 @@ TITLES = {
     "average_precision": "Average precision",
     "calibration_error": "Calibration error (lower is better)",
 }
+NO_TEAMS = (
+    "No slices by team: no routing champion was there to name them. `handoff evaluate` has them once there is one."
+)
 TARGETS = {
     "escalated": "the episode will still be handed to a human",
     "needed_human": "the episode needs a human: handed off, abandoned, or left unresolved and dissatisfied",
@@ -138,7 +140,7 @@ def _figures(report: EscalationReport) -> list[str]:
 
 def _slices(parts: tuple[Slice, ...], weakest: Slice | None) -> list[str]:
     if not parts:
-        return ["The data tells no slices apart (no plan, region, language, channel or length)."]
+        return ["The data tells no slices apart (no team, plan, region, language, channel or length)."]
     weak = (
         f"Weakest: {named(weakest)}, AUROC {_number(weakest.figures['auroc'])}."
         if weakest
@@ -154,6 +156,7 @@ def _slices(parts: tuple[Slice, ...], weakest: Slice | None) -> list[str]:
         ),
         "",
         weak,
+        *([] if any(s.by == "team" for s in parts) else ["", NO_TEAMS]),
     ]
 
 
@@ -164,7 +167,7 @@ def _limits(manifest: Manifest, report: EscalationReport, suspicious: dict[str, 
     ]
     if WORDING_NAMES[0] in manifest.features:
         lines.append("- It reads words as they are written: other words for the same thing are lost on it.")
-    if are_taught(check_target(report.target), report.within):
+    if is_about_hand_offs(check_target(report.target), report.within):
         lines.append(
             "- It was also taught made-up rows in which the customer plainly asks for a human, labelled 1; no figure "
             "counts them."

@@ -15,7 +15,7 @@ from handoff.models.exam import Model
 from handoff.models.routing import RoutingModel
 from handoff.training.labels import check_target
 from handoff.training.report import EscalationReport, RoutingReport, escalation_report, routing_report
-from handoff.training.rows import RoutingTable, Source, Table, routing_table, table
+from handoff.training.rows import RoutingTable, Source, Table, TeamOf, routing_table, table
 from handoff.training.splits import Split, split
 from handoff.training.trivial import trivial_policies
 from handoff.transcript import Conversation
@@ -38,11 +38,13 @@ class Evaluation(msgspec.Struct, frozen=True):
     of: int = 0
 
 
-def evaluation(model: Model, conversations: Iterable[Conversation], seed: int) -> Evaluation:
+def evaluation(
+    model: Model, conversations: Iterable[Conversation], seed: int, team_of: TeamOf | None = None
+) -> Evaluation:
     """As `evaluate`, and which conversations were scored, for those who look at more than single messages."""
     if isinstance(model, RoutingModel):
         return Evaluation(evaluate(model, conversations, seed))
-    rows = table(conversations, check_target(model.manifest.target), model.manifest.within)
+    rows = table(conversations, check_target(model.manifest.target), model.manifest.within, team_of=team_of)
     report = _evaluate_escalation(model, rows, seed)
     times = [source.started for source in rows.sources if source.started is not None]
     held = _held_out(model, rows)

@@ -22,6 +22,12 @@ TARGETS: tuple[EscalationTarget, ...] = get_args(EscalationTarget)
 DISSATISFIED_BELOW = 3
 
 
+def is_about_hand_offs(target: EscalationTarget, within: int | None) -> bool:
+    """Whether the answer is that a human takes over, whenever that is: then a plain request makes it a yes, and the
+    first alarm has a price."""
+    return target in ("escalated", "needed_human") and within is None
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledMoment:
     """A moment that is a training row, and its label: 1 when the target came to pass, else 0."""

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from handoff.features import FEATURES_VERSION
 from handoff.metrics import figures
+from handoff.policy import load_policy
+from handoff.policy.costs import load_costs
 from handoff.training import plots
+from handoff.training.costs import cost_of_cuts
 from handoff.training.fit_escalation import FOLDS, FittedEscalation
 from handoff.training.fit_routing import FittedRouting
-from handoff.training.report import EscalationReport, RoutingReport
+from handoff.training.labels import check_target, is_about_hand_offs
+from handoff.training.report import DRAWN_BY, EscalationReport, RoutingReport
 from handoff.training.rows import RoutingTable, Table
 from handoff.training.tracking import Run
 
@@ -75,7 +79,23 @@ def escalation(
             "importance": plots.importance(fitted.importance()),
             "confusion": plots.levels_confusion(test.y, probabilities, test.weight),
         }
+        | {
+            f"calibration_by_{by}": plots.reliability_by(by, test, probabilities, report)
+            for by in DRAWN_BY
+            if any(part.by == by and part.weighable for part in report.slices)
+        }
     )
+    if is_about_hand_offs(check_target(report.target), report.within):
+        _costs(run, test, probabilities)
+
+
+def _costs(run: Run, test: Table, probabilities: Floats) -> None:
+    """The cost of every cut by the shipped prices and policy: its shape, since the prices are placeholders."""
+    policy = load_policy()
+    points = cost_of_cuts(test, probabilities, load_costs(None), policy)
+    run.text(msgspec.json.format(msgspec.json.encode(points), indent=2).decode(), "costs.json")
+    run.figures({"cost": plots.cost_curve(points, {"in use": policy.cuts.proactive_escalation})})
+    run.curve("cost_per_100", {round(100 * point.cut): point.bill.per_100 for point in points})
 
 
 def routing(run: Run, fitted: FittedRouting, report: RoutingReport, card: str, seed: int) -> None:

@@ -11,12 +11,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from handoff.analytics.cost_report import CostReport
+from handoff.analytics.levels import CutCost
 from handoff.metrics import reliability
+from handoff.training.card import slice_figure
+from handoff.training.report import EscalationReport, slice_values
+from handoff.training.rows import Table
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+# A part of the test side fills fewer bins than the whole.
+SLICE_BINS = 5
 # The policy's cuts between levels.
 LEVELS = {"low": 0.0, "medium": 0.30, "high": 0.60, "critical": 0.80}
 
@@ -28,6 +33,22 @@ def calibration_curve(y: Integers, p: Floats, weight: Floats) -> Figure:
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--", label="as said")
     axes.plot(predicted, observed, marker="o", label="this model")
     axes.legend()
+    return figure
+
+
+def reliability_by(by: str, table: Table, p: Floats, report: EscalationReport) -> Figure:
+    """What the model said against what happened, a line for each value of `by` that holds enough to be weighed, with
+    its calibration error and interval."""
+    figure, axes = _figure(f"Calibration by {by}", "predicted probability", "observed share")
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", label="as said")
+    values = slice_values(table, by)
+    for part in report.slices:
+        if part.by == by and part.weighable:
+            rows = values == part.value
+            predicted, observed, _ = reliability(table.y[rows], p[rows], table.weight[rows], SLICE_BINS)
+            label = f"{part.value}: {slice_figure(part, 'calibration_error')}"
+            axes.plot(predicted, observed, marker="o", label=label)
+    axes.legend(title="calibration error", fontsize="small")
     return figure
 
 
@@ -82,17 +103,18 @@ def confusion(
     return figure
 
 
-def cost_curve(report: CostReport) -> Figure:
-    """Cost for every 100 conversations at each cut that calls a human, and what makes it up."""
+def cost_curve(points: Sequence[CutCost], marks: Mapping[str, float]) -> Figure:
+    """Cost for every 100 conversations at each cut that calls a human, and what makes it up; `marks` are cuts to point
+    out."""
     figure, axes = _figure("Cost by cut", "cut that calls a human", "cost per 100 conversations")
-    cuts = [point.cut for point in report.curve]
-    per_100 = [100 / max(point.bill.conversations, 1) for point in report.curve]
-    axes.plot(cuts, [p.total * n for p, n in zip(report.curve, per_100, strict=True)], color="black", label="all")
+    cuts = [point.cut for point in points]
+    per_100 = [100 / max(point.bill.conversations, 1) for point in points]
+    axes.plot(cuts, [p.total * n for p, n in zip(points, per_100, strict=True)], color="black", label="all")
     parts = {"needless": "needless_cost", "missed": "missed_cost", "late": "late_cost", "waiting": "waiting_cost"}
     for name, field in parts.items():
-        axes.plot(cuts, [getattr(p.bill, field) * n for p, n in zip(report.curve, per_100, strict=True)], label=name)
-    axes.axvline(report.current.proactive_escalation, color="grey", linestyle=":", label="in use")
-    axes.axvline(report.chosen.proactive_escalation, color="grey", linestyle="--", label="cheapest")
+        axes.plot(cuts, [getattr(p.bill, field) * n for p, n in zip(points, per_100, strict=True)], label=name)
+    for (name, cut), style in zip(marks.items(), (":", "--"), strict=False):
+        axes.axvline(cut, color="grey", linestyle=style, label=name)
     axes.legend()
     return figure
 

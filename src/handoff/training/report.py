@@ -15,7 +15,9 @@ from handoff.training.rows import RoutingTable, Source, Table
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-SLICED_BY = ("plan", "region", "language", "channel", "length")
+SLICED_BY = ("team", "plan", "region", "language", "channel", "length")
+# Of these the reliability is drawn, value by value.
+DRAWN_BY = ("team", "plan", "region")
 # Messages read of a conversation, up to its hand-off: the most that a short and a medium one have.
 SHORT, MEDIUM = 4, 10
 SLICE_METRICS = ("auroc", "log_loss", "calibration_error")
@@ -103,7 +105,7 @@ def escalation_report(
     seed: int,
 ) -> EscalationReport:
     """Every figure of the rows in `table`, given the model's and the trivial policies' probabilities for them."""
-    slices = tuple(s for by in SLICED_BY for s in _slices(table, probabilities, by, _slice_values(table, by), seed))
+    slices = tuple(s for by in SLICED_BY for s in _slices(table, probabilities, by, slice_values(table, by), seed))
     weighable = [s for s in slices if s.weighable]
     return EscalationReport(
         target=target,
@@ -166,7 +168,7 @@ def _team(names: Sequence[str], confusion: Integers, position: int) -> TeamFigur
     )
 
 
-def _slice_values(table: Table, by: str) -> NDArray[np.str_]:
+def slice_values(table: Table, by: str) -> NDArray[np.str_]:
     """The value of each row's conversation, "unknown" where missing."""
     if by == "length":
         return _lengths(table)

@@ -14,7 +14,6 @@ from random import Random
 import msgspec
 
 from handoff.features.follower import Moment, follow
-from handoff.training.labels import EscalationTarget
 from handoff.transcript import Conversation, Message
 from handoff.transcript.episodes import prefix
 
@@ -34,11 +33,6 @@ PHRASES = (
     "Quero falar com um atendente.",
 )
 SECONDS = 30.0
-
-
-def are_taught(target: EscalationTarget, within: int | None) -> bool:
-    """Whether a model of this target learns from such rows: where a hand-off, whenever it comes, is the answer."""
-    return target in ("escalated", "needed_human") and within is None
 
 
 def asked_after(conversation: Conversation, index: int, rng: Random) -> Moment:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from random import Random
@@ -32,12 +32,15 @@ Integers = NDArray[np.int64]
 
 # Candidates for the exam: enough to choose from, few enough to keep; long ones would make loading slow.
 CANDIDATES, CANDIDATE_MESSAGES = 120, 30
+
+TeamOf = Callable[[Moment], str | None]
 # Of the conversations, so many get a made-up request for a human, which weighs so much beside a conversation's 1.
 REQUEST_SHARE, REQUEST_WEIGHT = 0.25, 0.05
 
 
 class Source(msgspec.Struct, frozen=True):
-    """One conversation of a table: what it is grouped, ordered and sliced by. Missing is None."""
+    """One conversation of a table: what it is grouped, ordered and sliced by. Missing is None. `team` is the one that a
+    routing model names, since only conversations that were handed off have one that took them."""
 
     conversation_id: str
     customer_id: str | None
@@ -46,6 +49,7 @@ class Source(msgspec.Struct, frozen=True):
     region: str | None
     locale: str | None
     channel: str | None
+    team: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +141,20 @@ def table(
     within: int | None = None,
     *,
     requests: bool = False,
+    team_of: TeamOf | None = None,
 ) -> Table:
     """The table of every conversation that has a row under `target`. Memory: 8 bytes a number, and the texts.
 
-    With `requests` one of a few conversations gets a made-up row (`Table.requests`), for training.
+    With `requests` one of a few conversations gets a made-up row (`Table.requests`), for training. `team_of` names the
+    team at a conversation's last row, to slice by.
     """
     found, made, reading = _Rows(), _Rows(), _Reading()
     for conversation in conversations:
         rows = labelled(conversation, reading.moments(conversation), target, within)
         if not rows:
             continue
-        reading.keep(conversation, wanted=any(row.y for row in rows))
+        team = None if team_of is None else team_of(rows[-1].moment)
+        reading.keep(conversation, wanted=any(row.y for row in rows), team=team)
         of = len(reading.sources) - 1
         for row in rows:
             found.add(row.moment, row.y, 1 / len(rows), of)
@@ -211,7 +218,7 @@ def routing_table(conversations: Iterable[Conversation]) -> RoutingTable:
     )
 
 
-def source_of(conversation: Conversation) -> Source:
+def source_of(conversation: Conversation, team: str | None = None) -> Source:
     """What the conversation is grouped, ordered and sliced by."""
     facts = conversation.facts
     return Source(
@@ -222,6 +229,7 @@ def source_of(conversation: Conversation) -> Source:
         region=facts.region,
         locale=conversation.locale,
         channel=conversation.channel,
+        team=team,
     )
 
 
@@ -241,8 +249,8 @@ class _Reading:
         self.digest.update(to_json(conversation))
         return list(follow(before_the_end(conversation)))
 
-    def keep(self, conversation: Conversation, *, wanted: bool) -> None:
-        self.sources.append(source_of(conversation))
+    def keep(self, conversation: Conversation, *, wanted: bool, team: str | None = None) -> None:
+        self.sources.append(source_of(conversation, team))
         if len(conversation.messages) <= CANDIDATE_MESSAGES:
             self._sample(self._wanted if wanted else self._others, conversation)
 

@@ -51,6 +51,14 @@ class Run:
 
         mlflow.log_metrics({_metric_name(key): value for key, value in values.items() if value is not None})
 
+    def curve(self, name: str, values: Mapping[int, float | None]) -> None:
+        """A figure at each of several steps, which MLflow draws as a line."""
+        import mlflow
+
+        for step, value in values.items():
+            if value is not None:
+                mlflow.log_metric(name, value, step=step)
+
     def text(self, content: str, file: str) -> None:
         import mlflow
 

@@ -17,7 +17,7 @@ from handoff.models.encoder import DEFAULT_KIND, Encoder, Kind
 from handoff.models.manifest import DataReference, EncoderReference, Manifest, Name
 from handoff.models.routing import RoutingModel, weights_bytes
 from handoff.models.wording import wording_bytes
-from handoff.training import build, log, requests, tracking
+from handoff.training import build, log, tracking
 from handoff.training.card import escalation_card, routing_card
 from handoff.training.embeddings import FOLDER as EMBEDDINGS
 from handoff.training.embeddings import embedded
@@ -25,11 +25,12 @@ from handoff.training.evaluate import evaluate_escalation, evaluate_routing
 from handoff.training.export_encoder import ensure_encoder
 from handoff.training.fit_escalation import FittedEscalation, check_enough, fit_escalation
 from handoff.training.fit_routing import FittedRouting, fit_routing
-from handoff.training.labels import EscalationTarget
+from handoff.training.labels import EscalationTarget, is_about_hand_offs
 from handoff.training.leaks import suspicious
 from handoff.training.report import EscalationReport, RoutingReport
 from handoff.training.rows import RoutingTable, Table, routing_table, table
 from handoff.training.splits import Split, split
+from handoff.training.teams import routing_team
 from handoff.training.trivial import trivial_policies
 from handoff.transcript import Conversation
 
@@ -81,7 +82,8 @@ def train_escalation(conversations: Iterable[Conversation], settings: Settings) 
         conversations,
         settings.target,
         settings.within,
-        requests=requests.are_taught(settings.target, settings.within),
+        requests=is_about_hand_offs(settings.target, settings.within),
+        team_of=routing_team(settings.models),
     )
     check_enough(rows, settings.target)
     parted = split(rows.sources, settings.seed)
