@@ -107,8 +107,11 @@ def _read(part: str) -> Piece:
 
 
 def _marks(part: str, words: list[str], lowered: str) -> int:
+    loaded = LOADED if lowered in vader().loaded else 0
+    if part.isascii() and part.isalpha():  # as most are
+        loud = 0 if part.islower() else TWO_CAPITALS * has_two_capitals(part) + CAPITAL_WORD * part.isupper()
+        return loaded + ALPHANUMERIC + LETTER + CASED + loud
     says = {
-        LOADED: lowered in vader().loaded,
         ALPHANUMERIC: any(map(str.isalnum, part)),
         LETTER: has_letter(part),
         TWO_CAPITALS: has_two_capitals(part),
@@ -117,4 +120,4 @@ def _marks(part: str, words: list[str], lowered: str) -> int:
         CAPITAL_WORD: has_capital_word(part),
         CURRENCY: ends_in_currency(part),
     }
-    return sum(bit for bit, is_so in says.items() if is_so)
+    return loaded + sum(bit for bit, is_so in says.items() if is_so)
