@@ -3,7 +3,8 @@
 Messages a second from native JSON Lines and Parquet to a file of features and labels, every text new or what was said
 kept from a run before, beside reading alone as the floor, VADER as it comes, and a dozen of the features by pandas'
 groupby-apply as a data scientist might write them first. The conversations are simulated ones, a few words of each
-message new each time, so that nearly all texts are distinct. Slow ways work on fewer messages.
+message new each time, so that nearly all texts are distinct. Slow ways work on fewer messages. ConvoKit is not installed with
+this project; its row is there where it can be imported (docs/performance.md says how).
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
@@ -26,6 +29,7 @@ from handoff.formats.native import NativeWriter
 from handoff.formats.parquet import ParquetWriter
 from handoff.training.feature_file import feature_table, write_features
 from handoff.transcript import Conversation
+from handoff.transcript.types import Role
 
 MESSAGES = 200_000
 # The most that a way works on: all, what one core does in some seconds, and what takes a second to do badly.
@@ -125,6 +129,34 @@ def vader_alone(data: Path) -> Spent:
     return _spent(lambda: _all(map(scores, texts)))
 
 
+def convokit(data: Path) -> Spent:
+    """A corpus of the messages, and one pass over its utterances that notes sentiment by VADER and words of each."""
+    os.environ["HOME"] = str(data)  # where it writes its settings when it is imported
+    from convokit import Corpus, Speaker, Utterance
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    scores = SentimentIntensityAnalyzer().polarity_scores
+
+    def work() -> None:
+        speakers = {role: Speaker(id=role) for role in get_args(Role)}
+        utterances = [
+            Utterance(
+                id=f"{c.conversation_id}/{m.message_id}",
+                speaker=speakers[m.role],
+                conversation_id=c.conversation_id,
+                text=m.text,
+            )
+            for c in read_conversations(_lines(data))
+            for m in c.messages
+        ]
+        corpus = Corpus(utterances=utterances)
+        for utterance in corpus.iter_utterances():
+            utterance.add_meta("sentiment", scores(utterance.text)["compound"])
+            utterance.add_meta("words", len(utterance.text.split()))
+
+    return _spent(work)
+
+
 def naive_pandas(data: Path) -> Spent:
     """Twelve of the features by groupby-apply over prefixes' running values, VADER as it comes."""
     import pandas as pd
@@ -168,6 +200,7 @@ WAYS: dict[str, tuple[Callable[[Path], Spent], int]] = {
     "features from kept signals, one process": (from_signals_one_process, SOME),
     "features and vectors, one process": (with_encoder, SOME // 10),
     "12 features by pandas groupby-apply, one process": (naive_pandas, FEW),
+    "a pass over utterances by ConvoKit, one process": (convokit, FEW),
     "sentiment alone, one process": (our_sentiment_alone, SOME // 10),
     "VADER as it comes, one process": (vader_alone, SOME // 10),
 }
@@ -209,7 +242,9 @@ def report(folder: Path, messages: int) -> str:
     sizes = sorted({min(messages, most) for _, most in WAYS.values()} | {messages // 4, messages // 2})
     made = {size: make(folder / str(size), size) for size in sizes}
     rows, floor = [], None
-    for name, (_, most) in WAYS.items():
+    for name, (way, most) in WAYS.items():
+        if way is convokit and find_spec("convokit") is None:
+            continue
         size = min(messages, most)
         done = alone(name, folder / str(size), made[size].messages)
         speed = done.messages / done.spent.seconds
