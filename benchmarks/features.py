@@ -3,8 +3,8 @@
 Messages a second from native JSON Lines and Parquet to a file of features and labels, every text new or what was said
 kept from a run before, beside reading alone as the floor, VADER as it comes, and a dozen of the features by pandas'
 groupby-apply as a data scientist might write them first. The conversations are simulated ones, a few words of each
-message new each time, so that nearly all texts are distinct. Slow ways work on fewer messages. ConvoKit is not installed with
-this project; its row is there where it can be imported (docs/performance.md says how).
+message new each time, so that nearly all texts are distinct. Slow ways work on fewer messages. ConvoKit does not
+belong to this project's environment; its row is there where it can be imported (docs/performance.md says how).
 """
 
 from __future__ import annotations
