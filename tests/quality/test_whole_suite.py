@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from handoff.quality import turn_inputs
 from handoff.quality.page import HEADER, cells
 from handoff.quality.settings import QualitySettings
 from handoff.quality.suite import SETS, run_suite
@@ -89,6 +90,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def few_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer columns: USS is fitted 320 times, however small it is."""
+    monkeypatch.setattr(turn_inputs, "DIRECTIONS", 10)
+
+
+@pytest.mark.usefixtures("few_directions")
 @pytest.mark.parametrize("name", SETS)
 def test_a_set_runs_to_rows_that_can_be_shown(name: str, small: Path, trained_models: Path, tmp_path: Path) -> None:
     (tmp_path / "encoders").symlink_to(trained_models / "encoders")
