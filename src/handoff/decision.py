@@ -17,6 +17,7 @@ from handoff.features import FEATURE_NAMES, FEATURES, FEATURES_VERSION, Moment, 
 from handoff.features.statistics import Distinct, LongestStreak, Streak, Total
 from handoff.features.table import Fact, Feature, Running, Said
 from handoff.models import EscalationModel, RoutingModel
+from handoff.models.escalation import Contribution
 from handoff.models.slots import WORDING_FEATURES
 from handoff.policy import Decision, Policy, Routing, decide, level, load_policy, model_action, route, trend
 from handoff.policy.decide import Level, Trend
@@ -311,9 +312,7 @@ def _wanted(standing: Standing) -> list[Moment]:
 def explained(model: EscalationModel, moment: Moment) -> Explanation:
     """The features that raise the probability most, in words, and the reasons that they speak for."""
     contributions = model.contributions(moment)
-    raising = [
-        (c, _BY_NAME[c.feature]) for c in contributions if c.weight > 0 and _is_shown(_BY_NAME[c.feature], c.value)
-    ]
+    raising = _raising(contributions)
     shown_values = dict(zip(FEATURE_NAMES, moment.row, strict=True))
     indicators = tuple(
         Indicator(c.feature, round(c.value, 6), round(c.weight, 6), feature.says.format_map(shown_values))
@@ -324,6 +323,19 @@ def explained(model: EscalationModel, moment: Moment) -> Explanation:
     total = base + math.fsum(c.weight for c in contributions)
     rest = total - base - math.fsum(i.weight for i in indicators)
     return Explanation(indicators, tuple(dict.fromkeys(reasons)), base, rest, total)
+
+
+def _raising(contributions: Sequence[Contribution]) -> list[tuple[Contribution, Feature]]:
+    """Those, largest first, that raise the probability and can be shown: as many as are, and all that speak for a
+    reason."""
+    found: list[tuple[Contribution, Feature]] = []
+    for each in contributions:
+        if each.weight <= 0 or (each.weight < SPEAKS_FROM and len(found) >= SHOWN_INDICATORS):
+            break
+        feature = _BY_NAME[each.feature]
+        if _is_shown(feature, each.value):
+            found.append((each, feature))
+    return found
 
 
 def _is_shown(feature: Feature, value: float) -> bool:

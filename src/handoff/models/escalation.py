@@ -46,6 +46,7 @@ class EscalationModel:
         self._calibration: Calibration = manifest.calibration or NONE
         self.columns = np.array(columns(manifest, FEATURE_NAMES, FEATURES_VERSION, WORDING_NAMES), dtype=np.intp)
         self._small_trees = small_trees(booster)
+        self._newest: tuple[Moment | None, Floats] = (None, np.empty((0, 0)))
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest) -> EscalationModel:
@@ -69,14 +70,21 @@ class EscalationModel:
         """The same from a table: full rows, array of shape (n_rows, n_features), and each row's recent messages."""
         if not len(rows):
             return np.empty(0)
-        inputs = self._inputs(rows, recent)
+        return self._raw(self._inputs(rows, recent))
+
+    def _raw(self, inputs: Floats) -> Floats:
         if self._small_trees is not None and len(inputs) <= FEW_ROWS:
             return self._small_trees.log_odds(inputs)
         return self._predict(inputs, raw_score=True).reshape(-1)
 
     def probabilities(self, moments: Sequence[Moment]) -> Floats:
         """Calibrated probabilities: array of shape (n_moments,)."""
-        return self.probabilities_of(*_seen(moments))
+        if len(moments) != 1:
+            return self.probabilities_of(*_seen(moments))
+        # Whoever scores one moment will want to explain it, from the same columns.
+        inputs = self.inputs(moments)
+        self._newest = (moments[0], inputs)
+        return self._calibration.probabilities(self._raw(inputs))
 
     def probabilities_of(self, rows: Floats, recent: Sequence[Recent]) -> Floats:
         """The same from a table, as `log_odds_of`."""
@@ -87,7 +95,9 @@ class EscalationModel:
 
         Costs 0.05 ms for 300 small trees, 2 ms where trees are too large for `small_trees`.
         """
-        picked = self.inputs([moment])
+        newest, picked = self._newest
+        if newest is not moment:
+            picked = self.inputs([moment])
         if self._small_trees is not None:
             weights = self._small_trees.contributions(picked[0])
         else:
