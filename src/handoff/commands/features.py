@@ -23,7 +23,7 @@ def features_command(
 ) -> None:
     """Write one row a message: every feature, and the label under every target (missing where it makes no row).
 
-    Example: `handoff features data/sample --out data/processed/features.parquet --signals data/processed/signals`
+    Example: `handoff features data/sample --out data/processed/features.parquet`
 
     With `--signals` a second run, with a feature more or a few conversations more, reads no text again that it read
     before. The folder holds numbers and ids, no text, and may be deleted at any time.
