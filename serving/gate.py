@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from starlette.types import Scope
@@ -139,6 +139,7 @@ def _password(value: str) -> str:
         return ""
 
 
+@lru_cache(256)
 def _is_loopback(address: str) -> bool:
     try:
         return ipaddress.ip_address(address).is_loopback
@@ -146,6 +147,7 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
+@lru_cache(256)
 def _is_own_name(host: bytes) -> bool:
     """Whether a Host header names this machine itself: localhost, or an address."""
     name = host.decode("latin-1").lower()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
-import uuid
 from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -119,4 +119,4 @@ class _Answer:
 def usable_id(given: bytes) -> bytes:
     """The caller's own id for a request where it can be used, else one made here."""
     given = given.strip()
-    return given if _USABLE_ID.fullmatch(given) else uuid.uuid4().hex.encode()
+    return given if _USABLE_ID.fullmatch(given) else os.urandom(16).hex().encode()

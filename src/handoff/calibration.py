@@ -45,7 +45,9 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def log_odds(self, raw: Floats) -> Floats:
         """Calibrated log-odds, array of the shape of `raw`."""
         x, y = self._corners
-        inside = np.interp(raw, x, y)
+        inside: Floats = np.interp(raw, x, y)
+        if ((raw >= x[0]) & (raw <= x[-1])).all():
+            return inside
         below = y[0] + (raw - x[0]) * (y[1] - y[0]) / (x[1] - x[0])
         above = y[-1] + (raw - x[-1]) * (y[-1] - y[-2]) / (x[-1] - x[-2])
         extended: Floats = np.where(raw < x[0], below, np.where(raw > x[-1], above, inside))
