@@ -25,7 +25,7 @@ from benchmarks.chats import Chats
 from benchmarks.contenders import Server, handoff, mlflow, nothing, serving
 from benchmarks.load import Seen
 from benchmarks.models import LIGHTGBM, train_beside
-from benchmarks.report import machine, table, write
+from benchmarks.report import DOCS, machine, table, write
 from handoff.models import read_manifest
 from handoff.models.encoder import DEFAULT_KIND, KINDS
 from handoff.transcript import Conversation, Message, to_json
@@ -35,6 +35,7 @@ SECONDS = 3.0  # the longest that one run of one contender at one concurrency ma
 PREDICT = "/predict?explain=always"
 LIVE, LONG = 300, 8  # conversations by message: of a few messages, of five hundred
 BATCH = 1_000
+BUSY, EACH_SECONDS = 0.6, 20  # of the table of sizes: how busy a worker should be, how often a chat has a new message
 
 Lines = list[bytes]
 Grows = Callable[[int], "Growing"]
@@ -271,6 +272,16 @@ def aims(contenders: list[Contender], extra: Extra) -> str:
     return table(["what", "aim", "found"], found)
 
 
+def sizing(contenders: list[Contender], extra: Extra) -> str:
+    """What one worker is good for, by the kind of request."""
+    heads = ["request", "answers a second, 8 callers", "at 60 % busy", "chats open, a message each 20 s"]
+    found = []
+    for each in contenders[2:]:
+        most = each.per_second(8)
+        found.append([each.name, f"{most:,.0f}", f"{BUSY * most:,.0f}", f"{BUSY * most * EACH_SECONDS:,.0f}"])
+    return f"One worker, {extra.mebibytes:.0f} MiB. On {machine()}.\n\n{table(heads, found)}"
+
+
 def other_encoders(folder: Path) -> str:
     """The same request under each encoder: medians in milliseconds, the newest text new, one caller."""
     found = []
@@ -287,7 +298,9 @@ def other_encoders(folder: Path) -> str:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--write", action="store_true", help="write the tables into docs/performance.md")
+    options.add_argument(
+        "--write", action="store_true", help="write the tables into docs/performance.md and operating.md"
+    )
     options.add_argument("--rounds", type=int, default=3, help="rounds over all contenders")
     options.add_argument("--models", type=Path, help="models that `benchmarks.models` made, instead of training")
     options.add_argument("--encoders", action="store_true", help="also train and measure with each encoder")
@@ -305,6 +318,8 @@ def main() -> None:
         print(text, end="\n\n")
         if chosen.write:
             write(block, text)
+    if chosen.write:
+        write("sizing", sizing(contenders, extra), DOCS / "operating.md")
 
 
 if __name__ == "__main__":
