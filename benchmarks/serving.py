@@ -298,9 +298,7 @@ def other_encoders(folder: Path) -> str:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument(
-        "--write", action="store_true", help="write the tables into docs/performance.md and operating.md"
-    )
+    options.add_argument("--write", action="store_true", help="write the tables into docs/")
     options.add_argument("--rounds", type=int, default=3, help="rounds over all contenders")
     options.add_argument("--models", type=Path, help="models that `benchmarks.models` made, instead of training")
     options.add_argument("--encoders", action="store_true", help="also train and measure with each encoder")
