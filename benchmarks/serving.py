@@ -56,7 +56,7 @@ class Contender:
     name: str
     server: Server
     lines: Callable[[int], Lines | Growing]
-    requests: tuple[int, int, int] = (300, 900, 1_200)
+    requests: tuple[int, int, int] = (200, 500, 700)
     seen: dict[int, list[Seen]] = field(default_factory=lambda: {c: [] for c in CONCURRENCIES})
 
     def measure(self) -> None:
@@ -299,7 +299,7 @@ def other_encoders(folder: Path) -> str:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--write", action="store_true", help="write the tables into docs/")
-    options.add_argument("--rounds", type=int, default=3, help="rounds over all contenders")
+    options.add_argument("--rounds", type=int, default=2, help="rounds over all contenders")
     options.add_argument("--models", type=Path, help="models that `benchmarks.models` made, instead of training")
     options.add_argument("--encoders", action="store_true", help="also train and measure with each encoder")
     chosen = options.parse_args()
