@@ -20,7 +20,7 @@ from handoff.transcript import Conversation, Message
 from handoff.transcript.redact import names_of, redact, redact_message
 
 # Of ten messages each they take 24 KB.
-MOST_REMEMBERED = 2_000
+MOST_REMEMBERED = 1_000
 # So many messages may be new since it was last here: backends may skip replies, or answer several messages at once.
 MOST_NEW = 4
 DIGEST_BYTES = 16

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from handoff.errors import nearest
 from handoff.signals.data import read_sets
@@ -137,12 +137,14 @@ def _group(name: str, groups: Groups) -> Iterable[str]:
         yield from _forms(line.replace(" ", "_"))
 
 
-def _forms(alternative: str) -> Iterable[str]:
+@lru_cache(4_096)  # few words, in many phrases
+def _forms(alternative: str) -> tuple[str, ...]:
     """The ways to write one alternative: "real_person" is two words, "charge+" has its endings, "don't" is do not."""
-    parts = alternative.split("_")
-    *before, last = parts
-    for ending in endings(last[:-1]) if last.endswith("+") else (last,):
-        yield " ".join(word if word in _MARKS else _written_out(word) for word in [*before, ending])
+    *before, last = alternative.split("_")
+    return tuple(
+        " ".join(word if word in _MARKS else _written_out(word) for word in [*before, ending])
+        for ending in (endings(last[:-1]) if last.endswith("+") else (last,))
+    )
 
 
 def _written_out(word: str) -> str:
