@@ -31,8 +31,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 # What models are trained with unless something else is asked for (docs/decisions.md, "Text").
 DEFAULT_KIND: Kind = "static"
 
-# 384 float32 are 1.5 KB: the cache stays under 40 MB.
-CACHED_TEXTS = 20_000
+# 384 float32 are 1.5 KB: the cache stays under 8 MB. What a model makes of a text is remembered there, in less room.
+CACHED_TEXTS = 4_000
 # Words whose pieces are remembered; beyond, the oldest half is forgotten.
 CACHED_WORDS = 50_000
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from handoff.errors import BadModel
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.features.follower import Moment
-from handoff.models.encoder import CACHED_TEXTS, Embeds, Encoder
+from handoff.models.encoder import Embeds, Encoder
 from handoff.models.manifest import WEIGHTS_FILE, Manifest, columns
 
 Floats = NDArray[np.float64]
@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 # A message counts by its words, but a long one not without end: "help" says less than a sentence,
 # a pasted log of 300 words not fifteen times as much.
 MOST_WORDS = 20
+CACHED_TEXTS = 10_000
 
 
 class Weights(msgspec.Struct, frozen=True):

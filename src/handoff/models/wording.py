@@ -25,7 +25,7 @@ from handoff.models.ngrams import WORDS_FROM, Hashes, counted, hashed, hashed_le
 Floats = NDArray[np.float32]
 Positions = NDArray[np.intp]
 
-CACHED_TEXTS = 20_000
+CACHED_TEXTS = 10_000
 # A word's letters take 300 bytes. Longer words are nobody's, and do not come twice.
 CACHED_WORDS, LONGEST_WORD = 20_000, 40
 

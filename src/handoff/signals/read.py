@@ -17,8 +17,8 @@ from handoff.signals.punctuation import punctuation
 from handoff.signals.sentiment import compound, described, score
 from handoff.signals.text import own_text
 
-# Enough for what a busy desk has open; a reading takes about 3 KB. Long messages do not come twice and are not kept.
-READINGS_KEPT = 16_384
+# A conversation that comes again is followed on without reading it again (`handoff.memory`); a reading takes about 3 KB. Long messages do not come twice and are not kept.
+READINGS_KEPT = 4_096
 MAX_CHARACTERS_KEPT = 1_000
 
 # Of a longer message the first and the last words are kept, which is where a sentence may go on in another message.
