@@ -17,7 +17,8 @@ from handoff.signals.punctuation import punctuation
 from handoff.signals.sentiment import compound, described, score
 from handoff.signals.text import own_text
 
-# A conversation that comes again is followed on without reading it again (`handoff.memory`); a reading takes about 3 KB. Long messages do not come twice and are not kept.
+# A conversation that comes again is followed on without reading it again (`handoff.memory`). A reading takes about
+# 3 KB. Long messages do not come twice and are not kept.
 READINGS_KEPT = 4_096
 MAX_CHARACTERS_KEPT = 1_000
 
