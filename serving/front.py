@@ -6,17 +6,16 @@ nothing. The routes that answer predictions do without them; all others, and sta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
+from bentoml import Service
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.admission import Admission, lanes_of_worker
 from serving.guard import Guard
 from serving.logs import RequestLog
-
-if TYPE_CHECKING:
-    from serving.service import HandoffService
+from serving.routes import current_service
 
 
 class ShortWay:
@@ -27,7 +26,7 @@ class ShortWay:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":
-            service = _service()
+            service = current_service()
             if scope["path"] in service.posts:
                 response = await service.post(scope["path"], Request(scope, receive))
                 await response(scope, receive, send)
@@ -37,17 +36,9 @@ class ShortWay:
 
 def put_in_front() -> None:
     """Put these layers around the application that BentoML makes, whoever starts it."""
-    from bentoml import Service  # no test of the layers has to import BentoML
-
     build = Service.to_asgi
 
     def to_asgi(service: Any, *given: Any, **named: Any) -> ASGIApp:
         return Admission(RequestLog(Guard(ShortWay(build(service, *given, **named)))), lanes_of_worker())
 
     Service.to_asgi = to_asgi  # type: ignore[method-assign]
-
-
-def _service() -> HandoffService:
-    import bentoml
-
-    return cast("HandoffService", bentoml.get_current_service())

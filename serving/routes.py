@@ -37,12 +37,12 @@ def get_routes() -> Starlette:
 
 async def rules(_: Request) -> Response:
     """The rules that guarantee a hand-off."""
-    return json_response(_service().rules)
+    return json_response(current_service().rules)
 
 
 async def status(_: Request) -> Response:
     """How this worker is."""
-    return json_response(_service().status())
+    return json_response(current_service().status())
 
 
 async def docs_json(_: Request) -> Response:
@@ -55,5 +55,6 @@ async def docs(_: Request) -> Response:
     return HTMLResponse(resources.files("serving").joinpath("pages/docs.html").read_text("utf-8"))
 
 
-def _service() -> HandoffService:
+def current_service() -> HandoffService:
+    """The service of this worker."""
     return cast("HandoffService", bentoml.get_current_service())

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handoff.errors import BadInput, BadModel
+from handoff.kept import Kept
 from handoff.models.files import check_digests, read_json
 from handoff.models.ngrams import words
 
@@ -33,7 +34,7 @@ DEFAULT_KIND: Kind = "static"
 
 # 384 float32 are 1.5 KB: the cache stays under 8 MB. What a model makes of a text is remembered there, in less room.
 CACHED_TEXTS = 4_000
-# Words whose pieces are remembered; beyond, the oldest half is forgotten.
+# Words whose pieces are remembered, at most.
 CACHED_WORDS = 50_000
 
 SETTINGS_FILE, MODEL_FILE, TABLE_FILE, TOKENIZER_FILE = "encoder.json", "model.onnx", "table.npy", "tokenizer.json"
@@ -155,7 +156,7 @@ class StaticTable:
 
     def __init__(self, table: Vector, tokenizer: Any) -> None:
         self.table, self.tokenizer = table, tokenizer
-        self._pieces: dict[str, list[int]] = {}
+        self._pieces: Kept[str, list[int]] = Kept(CACHED_WORDS // 2)
 
     def __call__(self, text: str) -> Vector:
         """Array of shape (dimensions,), of length 1; zeros for a text without a word."""
@@ -163,23 +164,23 @@ class StaticTable:
 
     def embed(self, parts: Iterable[str]) -> Vector:
         """As the call, from the text's `words`, for who has them already."""
-        ids: list[int] = []
-        for word in parts:
-            ids += self._pieces.get(word) or self._learn(word)
+        ids = self._ids(parts)
         total: Vector = np.add.reduce(self.table.take(ids, axis=0), axis=0)
         length = np.float32(np.sqrt(total @ total))
         return np.divide(total, length, out=total) if length > 0 else total
 
     def pieces(self, text: str) -> list[int]:
         """The rows of the table that the text is made of."""
-        return [piece for word in words(text) for piece in self._pieces.get(word) or self._learn(word)]
+        return self._ids(words(text))
 
-    def _learn(self, word: str) -> list[int]:
-        if len(self._pieces) >= CACHED_WORDS:
-            for oldest in list(self._pieces)[: CACHED_WORDS // 2]:
-                self._pieces.pop(oldest, None)
-        found: list[int] = self.tokenizer.encode(word, add_special_tokens=False).ids
-        self._pieces[word] = found
+    def _ids(self, parts: Iterable[str]) -> list[int]:
+        get = self._pieces.newer.get
+        return [piece for word in parts for piece in get(word) or self._known(word)]
+
+    def _known(self, word: str) -> list[int]:
+        found = self._pieces.get(word)
+        if found is None:
+            found = self._pieces.put(word, self.tokenizer.encode(word, add_special_tokens=False).ids)
         return found
 
 

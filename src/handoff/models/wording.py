@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handoff.errors import BadModel
+from handoff.kept import Kept
 from handoff.models.encoder import Encoder
 from handoff.models.ngrams import WORDS_FROM, Hashes, counted, hashed, hashed_letters, hashed_words, words
 
@@ -85,14 +86,15 @@ class Spelling:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._words: dict[str, tuple[Positions, np.uint64]] = {}
+        self._words: Kept[str, tuple[Positions, np.uint64]] = Kept(CACHED_WORDS // 2)
 
     def read(self, text: str) -> tuple[Positions, Floats]:
         """As `Vocabulary.read`."""
         parts = words(text)
         if not parts:
             return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32)
-        seen = [self._words.get(word) or self._learn(word) for word in parts]
+        get = self._words.newer.get
+        seen = [get(word) or self._known(word) for word in parts]
         found = hashed_words(np.array([total for _, total in seen]))
         positions = np.concatenate([*(letters for letters, _ in seen), self._vocabulary.places(found)[0]])
         if not len(positions):
@@ -101,14 +103,14 @@ class Spelling:
         positions, counts = counted(positions)
         return positions, self._vocabulary.weights(positions, counts)
 
-    def _learn(self, word: str) -> tuple[Positions, np.uint64]:
+    def _known(self, word: str) -> tuple[Positions, np.uint64]:
+        if len(word) > LONGEST_WORD:
+            return self._look_up(word)
+        return self._words.get(word) or self._words.put(word, self._look_up(word))
+
+    def _look_up(self, word: str) -> tuple[Positions, np.uint64]:
         letters, totals = hashed_letters([word])
-        found = self._vocabulary.places(letters)[0], totals[0]
-        if len(word) <= LONGEST_WORD:
-            if len(self._words) >= CACHED_WORDS:
-                self._words.clear()
-            self._words[word] = found
-        return found
+        return self._vocabulary.places(letters)[0], totals[0]
 
 
 class Coefficients(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import compress
+from typing import Any
 
 import msgspec
 
@@ -85,25 +86,36 @@ def denied(tail: tuple[str, ...], words: tuple[str, ...], found: Iterable[str], 
 def _read(text: str, role: str, locale: str | None, tone: bool = True) -> Reading:
     own = own_text(text)
     found = pieces(own)
-    if not tone:
-        return _without_tone(own, found, role)
-    language = guess(own, found.small)
-    shouted = _shouted(own, found.marks)
-    exclaimed = punctuation(own, found.words)
     return Reading(
         words=_bounded(found.words),
         content=frozenset(found.stems),
-        language=language,
         hits=hits(found.words, role, lexicon()),
         characters=len(own.strip()),
         word_count=found.counted,
-        sentiment=_sentiment(own, found, language, locale),
-        capital_ratio=shouted.ratio,
-        shouted_words=shouted.words,
-        exclamation_run=exclaimed.exclamation_run,
-        question_run=exclaimed.question_run,
-        questions=exclaimed.questions,
+        **(_tone(own, found, locale) if tone else _NO_TONE),
     )
+
+
+_NO_TONE: dict[str, Any] = {
+    "language": None, "sentiment": None, "capital_ratio": None, "shouted_words": 0, "exclamation_run": 0,
+    "question_run": 0, "questions": 0,
+}  # fmt: skip
+
+
+def _tone(own: str, found: Pieces, locale: str | None) -> dict[str, Any]:
+    """The fields of a reading that say how something is said."""
+    language = guess(own, found.small)
+    shouted = _shouted(own, found.marks)
+    exclaimed = punctuation(own, found.words)
+    return {
+        "language": language,
+        "sentiment": _sentiment(own, found, language, locale),
+        "capital_ratio": shouted.ratio,
+        "shouted_words": shouted.words,
+        "exclamation_run": exclaimed.exclamation_run,
+        "question_run": exclaimed.question_run,
+        "questions": exclaimed.questions,
+    }
 
 
 _kept = lru_cache(maxsize=READINGS_KEPT)(_read)
@@ -120,23 +132,6 @@ def _bounded(words: list[str]) -> tuple[str, ...]:
         return tuple(words)
     half = MAX_WORDS // 2
     return (*words[:half], ".", *words[1 - half :])
-
-
-def _without_tone(own: str, found: Pieces, role: str) -> Reading:
-    return Reading(
-        words=_bounded(found.words),
-        content=frozenset(found.stems),
-        language=None,
-        hits=hits(found.words, role, lexicon()),
-        characters=len(own.strip()),
-        word_count=found.counted,
-        sentiment=None,
-        capital_ratio=None,
-        shouted_words=0,
-        exclamation_run=0,
-        question_run=0,
-        questions=0,
-    )
 
 
 def _shouted(own: str, marks: int) -> Shouting:

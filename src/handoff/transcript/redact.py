@@ -40,7 +40,7 @@ _AS_LETTERS = str.maketrans("0123456789abcdef", "ghijkmnpqrabcdef")
 _NOT_PERSONAL = frozenset({"[name]", ""})
 
 # A conversation comes again with every message: what was masked before is looked up, by a digest of text and names,
-# so that no unmasked text outlives its request. As many as there are readings (`handoff.signals.read`), at most.
+# so that no unmasked text outlives its request.
 TEXTS_KEPT, MAX_CHARACTERS_KEPT = 8_192, 1_000
 _kept: Kept[bytes, str] = Kept(TEXTS_KEPT)
 
