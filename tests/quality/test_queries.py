@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,15 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+class Lengths:
+    """An encoder that knows how long a text is, and no more."""
+
+    dimensions = 1
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.array([[len(text)] for text in texts], dtype=np.float32)
+
+
 class Unsaved:
     def save(self) -> None:
         pass
@@ -109,13 +119,18 @@ def chats_about_failures() -> Sample:
 
 
 def test_every_reader_gets_a_figure_a_set_and_a_price(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoders, "readers", lambda settings: [GRAMS])
+    no_grams = Reader("static", Lengths(), grams=False)
+    monkeypatch.setattr(encoders, "readers", lambda settings: [GRAMS, no_grams])
     monkeypatch.setattr(encoders, "chats", lambda data: [chats_about_failures()])
     rows = list(encoders.compare_encoders(data, SETTINGS))
     sets = {*(f"HINT3 {bot.name}" for bot in hint3.BOTS), "BANKING77", "CLINC150", "chats", "price"}
     assert {row.set for row in rows} == sets
-    assert [row.ours.value for row in rows if row.set == "chats"] == [1.0]
-    assert all(row.ours.value is not None and row.ours.value >= 0 for row in rows)
+    of_a_reader = [row.set for row in rows[: len(rows) // 2]]
+    assert [(row.task, row.set) for row in rows] == [*product(("n-grams", "static"), of_a_reader)]
+    assert next(row.ours.value for row in rows if row.set == "chats") == 1.0
+    assert all(row.trivial for row in rows if row.set != "price")
+    assert all(row.ours.value is not None for row in rows)
+    assert all((row.ours.value or 0.0) >= 0 for row in rows if row.set == "price")
 
 
 @pytest.mark.parametrize("seed", range(3))

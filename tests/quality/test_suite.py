@@ -59,6 +59,17 @@ def test_a_set_whose_data_is_not_there_says_so_and_is_skipped(data: Path) -> Non
     assert "Skipped for want of data: chats (no chats)" in page(done)
 
 
+def test_a_long_part_says_how_far_it_got(data: Path) -> None:
+    said: list[str] = []
+    clock = iter(range(0, 4000, 40))
+    settings = QualitySettings(work=data / "work")
+    run_suite("Title", "handoff evaluate", PARTS, data, settings, said.append, lambda: float(next(clock)))
+    assert said[1:3] == [
+        "calls: 1 figures after 1 min, the last of CALLS, first 4 turns",
+        "calls: 2 figures after 1 min, the last of CALLS, whole call",
+    ]
+
+
 def test_where_nothing_is_there_it_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="holds none of the sets; name their folder with --data"):
         run(tmp_path, [])
@@ -88,7 +99,7 @@ def test_an_aim_is_reached_or_missed(given: dict[str, object], reached: bool | N
 
 def test_the_page_names_command_time_and_every_figure(data: Path) -> None:
     text = page(run(data, []))
-    assert "`handoff evaluate`, encoder `static`, seed 7: 3 s (calls 1 s)" in text
+    assert "`handoff evaluate`, encoder `static`, seed 7: 6 s (calls 4 s)" in text
     assert (
         "| CALLS | first 4 turns | hand-off | AUC | **0.650** [0.610, 0.690] | bootstrap over calls "
         "|  | 0.604 | always 0.500 | 0.640 reached |" in text

@@ -1,13 +1,14 @@
 """What reads a text best for its price: one classifier on the same sets, by encoder, with and without n-grams.
 
 Single queries by their intent, chats by their newest message and newest reply alone. Nothing is chosen anew for an
-encoder, so that only what reads the text differs. The price is milliseconds for a message
-that was not seen before, on one thread, and megabytes on disk.
+encoder, so that only what reads the text differs. The price is milliseconds of processor time for a message
+that was not seen before, and megabytes on disk.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -35,6 +36,8 @@ NEEDS = ("uss", "betold", "dbdc3", "hint3", "banking77", "clinc150")
 USS_SETS = ("SGD", "CCPE")
 SEEN_OF_A_CALL = 16
 PENALTY = 1.0
+# An untuned TF-IDF with logistic regression, as the benchmark names it; with MiniLM beside it on BANKING77.
+BANKING_FLOOR, CLINC_FLOOR, OUT_OF_SCOPE_FLOOR = 0.938, 0.928, 0.949
 
 
 class Remembering:
@@ -55,15 +58,14 @@ def compare_encoders(data: Path, settings: QualitySettings) -> Iterator[Row]:
     """A figure a set and reader, and the reader's price."""
     pool = tuple(chats(data))
     for reader in readers(settings):
-        for name, metric, value in figures(data, reader, settings):
-            yield _row(reader.name, name, metric, value)
+        yield from _of_queries(data, reader, settings)
         for sample in pool:
-            yield _row(reader.name, sample.name, "AUC", chat_auc(sample, reader))
+            yield _row(reader.name, sample.name, "AUC", chat_auc(sample, reader), trivial={"by lot": 0.5})
             settings.step()
-        yield _row(reader.name, "price", "ms a new message", milliseconds(data, reader), lower=True)
-        yield _row(reader.name, "price", "MB of the encoder", megabytes(reader, settings), lower=True)
         if isinstance(reader.embeds, Embeddings):
             reader.embeds.save()
+        yield _row(reader.name, "price", "ms a new message", milliseconds(data, reader), lower=True)
+        yield _row(reader.name, "price", "MB of the encoder", megabytes(reader, settings), lower=True)
         settings.step()
 
 
@@ -79,14 +81,17 @@ def readers(settings: QualitySettings) -> Iterator[Reader]:
     yield Reader("minilm in torch and n-grams", torch, MEANING_WEIGHS["minilm"])
 
 
-def figures(data: Path, reader: Reader, settings: QualitySettings) -> Iterator[tuple[str, str, float]]:
-    """Set, metric and value."""
+def _of_queries(data: Path, reader: Reader, settings: QualitySettings) -> Iterator[Row]:
+    """A figure each for HINT3's bots and BANKING77, and two for CLINC150."""
     train = {bot.name: hint3.side(data, "train", bot.name) for bot in hint3.BOTS}
     for bot in hint3.BOTS:
         called, _, _ = hint3.predict(data, bot.name, train, reader, settings.seed)
         truth = np.array(hint3.side(data, "test", bot.name).intents)
-        yield f"HINT3 {bot.name}", "MCC", hint3.mcc(truth, called, np.ones(len(truth)))
-    yield "BANKING77", "accuracy", accuracy(*banking77(data), reader)
+        found = hint3.mcc(truth, called, np.ones(len(truth)))
+        yield _row(reader.name, f"HINT3 {bot.name}", "MCC", found, bot.floor, {"always out of scope": 0.0})
+    known, asked = banking77(data)
+    commonest = _commonest(known, asked)
+    yield _row(reader.name, "BANKING77", "accuracy", accuracy(known, asked, reader), BANKING_FLOOR, commonest)
     yield from _clinc(*clinc150(data), reader)
 
 
@@ -111,31 +116,38 @@ def chat_auc(sample: Sample, reader: Reader) -> float:
     return auroc(sample.y[sample.test], log_odds, np.ones(len(log_odds)))
 
 
-def _clinc(train: Queries, test: Queries, reader: Reader) -> Iterator[tuple[str, str, float]]:
+def _clinc(train: Queries, test: Queries, reader: Reader) -> Iterator[Row]:
     fitted, inside = learn(train, reader), in_scope(test)
     margins = fitted.margins(test.texts)
     hits = np.array(fitted.intents)[margins.argmax(axis=1)] == np.array(test.intents)
-    yield "CLINC150", "accuracy in scope", float(hits[inside].mean())
+    accurate, commonest = float(hits[inside].mean()), _commonest(train, test.take(inside))
+    yield _row(reader.name, "CLINC150", "accuracy in scope", accurate, CLINC_FLOOR, commonest)
     outside = (~inside).astype(np.int64)
-    yield "CLINC150", "AUC out of scope", auroc(outside, -margins.max(axis=1), np.ones(len(test)))
+    auc = auroc(outside, -margins.max(axis=1), np.ones(len(test)))
+    yield _row(reader.name, "CLINC150", "AUC out of scope", auc, OUT_OF_SCOPE_FLOOR, {"by lot": 0.5})
+
+
+def _commonest(train: Queries, test: Queries) -> dict[str, float]:
+    """The accuracy of naming the commonest intent of `train` always."""
+    commonest = Counter(train.intents).most_common(1)[0][0]
+    return {"always the commonest": float(np.mean([intent == commonest for intent in test.intents]))}
 
 
 def milliseconds(data: Path, reader: Reader) -> float:
-    """Median time to read one message, each a new one: n-grams looked up, and the embedding."""
+    """Median processor time to read one message, each a new one: n-grams looked up, and the embedding."""
     train, test = banking77(data)
-    grams = Reader(reader.name, None, grams=reader.grams)
-    vocabulary = learn(train.take(np.arange(len(train)) % 20 == 0), grams).vocabulary
+    vocabulary = learn_vocabulary(train.texts if reader.grams else ())
     embeds = _uncached(reader.embeds)
     return 1000 * float(np.median([_seconds(vocabulary, embeds, text) for text in test.texts[:TIMED]]))
 
 
 def _seconds(vocabulary: Vocabulary, embeds: Embeds | None, text: str) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     if len(vocabulary):
         vocabulary.read(text)
     if embeds is not None:
         embeds.encode([text])
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 def _uncached(embeds: Embeds | None) -> Embeds | None:
@@ -157,7 +169,15 @@ def megabytes(reader: Reader, settings: QualitySettings) -> float:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
-def _row(reader: str, name: str, metric: str, value: float, lower: bool = False) -> Row:
+def _row(
+    reader: str,
+    name: str,
+    metric: str,
+    value: float,
+    floor: float | None = None,
+    trivial: dict[str, float] | None = None,
+    lower: bool = False,
+) -> Row:
     return Row(
         set=name,
         task=reader,
@@ -165,5 +185,7 @@ def _row(reader: str, name: str, metric: str, value: float, lower: bool = False)
         metric=metric,
         ours=Interval(value, None, None),
         interval="",
+        floor=floor,
+        trivial=trivial or {},
         lower_is_better=lower,
     )

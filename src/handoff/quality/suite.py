@@ -14,6 +14,9 @@ from handoff.quality import ablation, betold, dbdc3, encoders, hint3, intents, t
 from handoff.quality.row import Row
 from handoff.quality.settings import QualitySettings
 
+# Seconds between two words on how far a part got.
+TELL_AFTER = 30.0
+
 Rows = Callable[[Path, QualitySettings], Iterator[Row]]
 
 
@@ -96,8 +99,19 @@ def run_parts(
             continue
         begun = clock()
         say(f"{name} …")
-        rows = tuple(part.rows(data, settings))
+        rows = tuple(_told(name, part.rows(data, settings), say, clock))
         yield PartRun(name, clock() - begun, rows)
+
+
+def _told(name: str, rows: Iterable[Row], say: Callable[[str], None], clock: Callable[[], float]) -> Iterator[Row]:
+    """The rows as they come. At most twice a minute it is said how far it got: parts may take an hour."""
+    begun = told = clock()
+    for number, row in enumerate(rows, start=1):
+        yield row
+        now = clock()
+        if now - told >= TELL_AFTER:
+            say(f"{name}: {number} figures after {(now - begun) / 60:.0f} min, the last of {row.set}, {row.task}")
+            told = now
 
 
 def run_suite(
