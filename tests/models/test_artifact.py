@@ -15,6 +15,7 @@ import pytest
 from handoff.errors import BadModel
 from handoff.models import EscalationModel, RoutingModel, load, read_manifest
 from handoff.models.artifact import rewrite_manifest
+from handoff.models.wording import Coefficients, wording_bytes
 
 NAMES = ("escalation", "routing")
 
@@ -174,6 +175,7 @@ def test_an_empty_exam_is_refused(models: Path) -> None:
     [
         ("escalation", "model.txt", b"tree\nversion=v4\n", "LightGBM cannot read it"),
         ("routing", "weights.npz", b"PK\x03\x04", "cannot be read"),
+        ("routing", "wording.npz", b"PK\x03\x04", "cannot be read"),
     ],
 )
 def test_a_model_that_cannot_be_read_is_named(models: Path, name: str, file: str, content: bytes, says: str) -> None:
@@ -189,6 +191,23 @@ def test_weights_that_would_have_to_be_unpickled_are_refused(models: Path) -> No
     np.savez(folder / "weights.npz", coefficients=np.array([{"a": 1}], dtype=object), allow_pickle=True)
     rewrite_manifest(folder, read_manifest(folder))
     with pytest.raises(BadModel, match=r"weights\.npz: cannot be read"):
+        load(folder)
+
+
+def test_a_routing_version_without_its_wording_is_refused(models: Path) -> None:
+    folder = models / "routing" / "1"
+    (folder / "wording.npz").unlink()
+    rewrite_manifest(folder, read_manifest(folder))
+    with pytest.raises(BadModel, match=r"`files` does not list wording\.npz"):
+        load(folder)
+
+
+def test_wording_that_scores_other_teams_is_refused(models: Path, routing: RoutingModel) -> None:
+    folder = models / "routing" / "1"
+    grams, meaning = (part[:, 1:].copy() for part in msgspec.structs.astuple(routing.wording.coefficients))
+    (folder / "wording.npz").write_bytes(wording_bytes(routing.wording.vocabulary, Coefficients(grams, meaning)))
+    rewrite_manifest(folder, read_manifest(folder))
+    with pytest.raises(BadModel, match=rf"wording\.npz: {len(routing.teams) - 1} scores a text; expected"):
         load(folder)
 
 

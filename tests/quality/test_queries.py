@@ -121,6 +121,7 @@ def chats_about_failures() -> Sample:
 def test_every_reader_gets_a_figure_a_set_and_a_price(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_grams = Reader("static", Lengths(), grams=False)
     monkeypatch.setattr(encoders, "readers", lambda settings: [GRAMS, no_grams])
+    monkeypatch.setattr(encoders.routing, "rows", lambda data, settings: ())
     monkeypatch.setattr(encoders, "chats", lambda data: [chats_about_failures()])
     rows = list(encoders.compare_encoders(data, SETTINGS))
     sets = {*(f"HINT3 {bot.name}" for bot in hint3.BOTS), "BANKING77", "CLINC150", "chats", "price"}

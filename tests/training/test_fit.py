@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from handoff.errors import NotEnoughData
 from handoff.features import FEATURE_NAMES, FEATURES
 from handoff.metrics import auroc
 from handoff.simulate import simulate
 from handoff.training.fit_escalation import fit_escalation, usable_features
-from handoff.training.fit_routing import certain_cut, fit_routing
+from handoff.training.fit_routing import GRAMS_WEIGH, certain_cut, fit_routing
 from handoff.training.labels import EscalationTarget
 from handoff.training.rows import Table, routing_table, table
 from tests.build import conversation
@@ -85,6 +87,33 @@ def test_the_cut_for_certain_is_the_lowest_that_holds(top: list[float], right: l
     probabilities[np.array(top) < 0.5] = (0.4, 0.3)
     y = np.where(np.array(right) == 1, probabilities.argmax(axis=1), 1 - probabilities.argmax(axis=1))
     assert certain_cut(probabilities, y) == cut
+
+
+class NoMeaning:
+    """An encoder that says the same of every text."""
+
+    dimensions = 2
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.zeros((len(texts), self.dimensions), dtype=np.float32)
+
+
+@pytest.mark.parametrize(("grams_weigh", "learnt"), [(GRAMS_WEIGH, True), (0.0, False)])
+def test_routing_learns_from_words_that_mean_nothing_to_its_encoder(grams_weigh: float, learnt: bool) -> None:
+    teams = [("billing", "zorp"), ("technical", "quix")] * 30
+    chats = [
+        conversation(
+            {"customer": f"my {word} again, number {n}"},
+            {"agent": "Let me see."},
+            conversation_id=f"c{n}",
+            outcome={"escalated": True, "team": team},
+        )
+        for n, (team, word) in enumerate(teams)
+    ]
+    rows = routing_table(chats)
+    fitted = fit_routing(rows, np.ones(len(rows.teams), dtype=bool), NoMeaning(), seed=1, grams_weigh=grams_weigh)
+    right = np.mean(np.array(fitted.teams)[fitted.out_of_fold.argmax(axis=1)] == rows.teams)
+    assert bool(right > 0.95) is learnt
 
 
 def test_routing_with_too_few_hand_offs_says_what_is_needed() -> None:

@@ -3,7 +3,7 @@
 models/escalation/7/
     manifest.json   what it is, what it was trained on, the SHA-256 of the other files
     model.txt       escalation: the trees, as LightGBM's text        (routing: weights.npz, arrays without pickle)
-    wording.npz     escalation: what its words and pieces of words say, arrays without pickle
+    wording.npz     what words, pieces of words and, for routing, meanings say, arrays without pickle
     exam.jsonl      recorded conversations with the rows and scores it gave
     card.md         its model card
 """

@@ -25,6 +25,8 @@ FORMAT = 1
 Name = Literal["escalation", "routing"]
 Target = Literal["escalated", "needed_human", "label", "dissatisfied_next", "team"]
 
+_REQUIRED: dict[Name, tuple[str, ...]] = {"escalation": (BOOSTER_FILE,), "routing": (WEIGHTS_FILE, WORDING_FILE)}
+
 
 class EncoderReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The encoder a model was trained with; its folder is `encoders/<name>-<version>` beside the models."""
@@ -54,8 +56,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A trained version. `features` are the model's own, by name, in the order of its columns.
 
     Escalation has `calibration`, and where it reads wordings `wording.npz`, whose columns come last; routing has
-    `teams`, `encoder`, `temperature` and `certain_from`, the lowest probability of the first team at which it says
-    that it is certain (None: never).
+    `wording.npz`, `teams`, `encoder`, `temperature` and `certain_from`, the lowest probability of the first team at
+    which it says that it is certain (None: never).
     """
 
     format: int = FORMAT
@@ -88,7 +90,7 @@ def read_manifest(folder: Path) -> Manifest:
     manifest = read_json(path, Manifest)
     if manifest.format != FORMAT:
         raise BadModel(f"{path}: format {manifest.format}; this version of handoff reads {FORMAT}")
-    for required in (EXAM_FILE, BOOSTER_FILE if manifest.name == "escalation" else WEIGHTS_FILE):
+    for required in (EXAM_FILE, *_REQUIRED[manifest.name]):
         if required not in manifest.files:
             raise BadModel(f"{path}: `files` does not list {required}; a version without it cannot be trusted")
     if manifest.calibration is not None:

@@ -1,8 +1,7 @@
-"""Which team should take it: sentence embeddings and a few features to team probabilities, or "unsure"."""
+"""Which team should take it: what the customer wrote and a few features to team probabilities, or "unsure"."""
 
 from __future__ import annotations
 
-import functools
 import io
 import zipfile
 import zlib
@@ -16,21 +15,21 @@ from numpy.typing import NDArray
 from handoff.errors import BadModel
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.features.follower import Moment
-from handoff.models.encoder import Embeds, Encoder
-from handoff.models.manifest import WEIGHTS_FILE, Manifest, columns
+from handoff.models.encoder import Encoder
+from handoff.models.manifest import WEIGHTS_FILE, WORDING_FILE, Manifest, columns
+from handoff.models.wording import Wording, read_wording
 
 Floats = NDArray[np.float64]
 
 # A message counts by its words, but a long one not without end: "help" says less than a sentence,
 # a pasted log of 300 words not fifteen times as much.
 MOST_WORDS = 20
-CACHED_TEXTS = 10_000
 
 
 class Weights(msgspec.Struct, frozen=True):
-    """Of a multinomial logistic regression on [embedding, standardised features].
+    """What the standardised features add to each team's logit, beside the wording.
 
-    `coefficients` has shape (n_teams, n_dimensions + n_features), the others fit to it.
+    `coefficients` has shape (n_teams, n_features), the others fit to it.
     """
 
     coefficients: Floats
@@ -50,24 +49,28 @@ class Route(msgspec.Struct, frozen=True):
 class RoutingModel:
     """A trained routing model."""
 
-    def __init__(self, manifest: Manifest, weights: Weights, encoder: Encoder) -> None:
-        self.manifest, self.weights, self.encoder = manifest, weights, encoder
+    def __init__(self, manifest: Manifest, weights: Weights, wording: Wording) -> None:
+        """`wording` gives each text a score a team, from its n-grams and its embedding."""
+        self.manifest, self.weights, self.wording = manifest, weights, wording
         self.columns = np.array(columns(manifest, FEATURE_NAMES, FEATURES_VERSION), dtype=np.intp)
-        self._of_meaning, self._of_features = np.split(weights.coefficients.T, [encoder.dimensions])
-        self._said = functools.lru_cache(maxsize=CACHED_TEXTS)(self._read)
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest, encoder: Encoder) -> RoutingModel:
         """The model in `folder`. Raises `BadModel` when its arrays are missing or do not fit each other."""
         weights = read_weights(folder / WEIGHTS_FILE)
-        shape = (len(manifest.teams), encoder.dimensions + len(manifest.features))
+        shape = (len(manifest.teams), len(manifest.features))
         if weights.coefficients.shape != shape or weights.intercepts.shape != shape[:1]:
             raise BadModel(f"{folder / WEIGHTS_FILE}: coefficients {weights.coefficients.shape}; expected {shape}")
         if not weights.means.shape == weights.scales.shape == (len(manifest.features),):
             raise BadModel(
                 f"{folder / WEIGHTS_FILE}: {weights.means.shape[0]} means for {len(manifest.features)} features"
             )
-        return cls(manifest, weights, encoder)
+        wording = read_wording(folder / WORDING_FILE, encoder)
+        if wording.coefficients.scores != len(manifest.teams):
+            raise BadModel(
+                f"{folder / WORDING_FILE}: {wording.coefficients.scores} scores a text; expected {len(manifest.teams)}"
+            )
+        return cls(manifest, weights, wording)
 
     @property
     def label(self) -> str:
@@ -93,47 +96,34 @@ class RoutingModel:
     def scores(self, moments: Sequence[Moment]) -> Floats:
         """Calibrated probabilities: array of shape (n_moments, n_teams), teams in the manifest's order."""
         rows = np.asarray([moment.row for moment in moments], dtype=np.float64)[:, self.columns]
-        said = np.array([self._meant(moment.customer_texts) for moment in moments])
-        logits = said + standardised(rows, self.weights) @ self._of_features + self.weights.intercepts
+        said = np.array([self._said(moment.customer_texts) for moment in moments])
+        logits = (
+            said
+            + standardised(rows, self.weights.means, self.weights.scales) @ self.weights.coefficients.T
+            + self.weights.intercepts
+        )
         return softmax(logits / (self.manifest.temperature or 1.0))
 
-    def _meant(self, texts: Sequence[str]) -> Floats:
-        """What `pooled` of the texts adds to each team's logit: array of shape (n_teams,). The mean of vectors times a
-        matrix is the mean of their products, and a product is remembered with its text."""
-        total, words = np.zeros(len(self.teams)), 0
-        for text in texts:
-            logits, weight = self._said(text)
-            total += logits
-            words += weight
-        return total / words if words else total
-
-    def _read(self, text: str) -> tuple[Floats, int]:
-        """A text's part of the logits, times its weight; and that weight."""
-        weight = weight_of(text)
-        return weight * (self.encoder.encode([text])[0].astype(np.float64) @ self._of_meaning), weight
+    def _said(self, texts: Sequence[str]) -> Floats:
+        """What the texts add to each team's logit: array of shape (n_teams,). The mean of texts' features times a
+        matrix is the mean of their scores, and a score is remembered with its text."""
+        said: Floats = shares(texts) @ self.wording.scores(texts)
+        return said
 
 
-def pooled(encoder: Embeds, moments: Sequence[Moment]) -> Floats:
-    """Mean embedding of each moment's customer texts, weighted by their words (20 at most).
+def shares(texts: Sequence[str]) -> Floats:
+    """How much each text counts in their mean: array of shape (n_texts,), by its words, 20 at most.
 
-    Array of shape (n_moments, dimensions); zeros where the customer has written no word.
+    They sum to 1, or are zeros where no text has a word.
     """
-    vectors = np.zeros((len(moments), encoder.dimensions))
-    for row, moment in enumerate(moments):
-        words = np.array([weight_of(text) for text in moment.customer_texts], dtype=np.float64)
-        if words.sum() > 0:
-            vectors[row] = words @ encoder.encode(moment.customer_texts) / words.sum()
-    return vectors
+    words = np.array([len(text.split(maxsplit=MOST_WORDS)[:MOST_WORDS]) for text in texts], dtype=np.float64)
+    total = words.sum()
+    return words / total if total > 0 else words
 
 
-def weight_of(text: str) -> int:
-    """How much a text counts in the mean: its words, 20 at most."""
-    return min(len(text.split()), MOST_WORDS)
-
-
-def standardised(rows: Floats, weights: Weights) -> Floats:
+def standardised(rows: Floats, means: Floats, scales: Floats) -> Floats:
     """Features around 0 with spread 1; a missing one counts as average, which moves no team."""
-    filled: Floats = (rows - weights.means) / weights.scales
+    filled: Floats = (rows - means) / scales
     filled[np.isnan(filled)] = 0.0
     return filled
 

@@ -65,7 +65,7 @@ def of_sample(sample: Sample, settings: QualitySettings) -> Iterator[Row]:
     y, of = sample.y[sample.test], sample.of[sample.test]
     whole = auroc(y, scored["all families"], np.ones(len(y)))
     for name, scores in scored.items():
-        trivial = {} if name == "all families" else {"all families": whole}
+        trivial = {"by lot": 0.5} if name == "all families" else {"by lot": 0.5, "all families": whole}
         yield _row(sample, name, "AUC", _interval(y, of, settings.seed, scores), trivial)
     gap = _interval(y, of, settings.seed, scored[f"{BEHAVIOUR} alone"], scored[f"{TEXT} alone"])
     yield _row(sample, "behaviour alone minus text alone", "difference of AUC", gap, {})

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from handoff.metrics import Interval, auroc
 from handoff.models.encoder import KINDS, Embeds
 from handoff.models.wording import Vocabulary
-from handoff.quality import hint3, samples
+from handoff.quality import hint3, routing, samples
 from handoff.quality.intents import accuracy, banking77, clinc150, in_scope
 from handoff.quality.queries import ENCODERS, MEANING_WEIGHS, Queries, Reader, learn, make_encoder
 from handoff.quality.row import Row
@@ -55,7 +55,8 @@ class Remembering:
 
 
 def compare_encoders(data: Path, settings: QualitySettings) -> Iterator[Row]:
-    """A figure a set and reader, and the reader's price."""
+    """The released routing, by encoder; then a figure a set and reader, and the reader's price."""
+    yield from routing.rows(data, settings)
     pool = tuple(chats(data))
     for reader in readers(settings):
         yield from _of_queries(data, reader, settings)

@@ -1,4 +1,4 @@
-"""Fit the routing model: multinomial logistic regression on embeddings and a few features, out-of-fold calibrated.
+"""Fit the routing model: multinomial logistic regression on texts and a few features, out-of-fold calibrated.
 
 Everything that is chosen (temperature, the cut for "certain") is chosen on out-of-fold scores of the training side.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,16 @@ from handoff.errors import NotEnoughData
 from handoff.features import FEATURE_NAMES, FEATURES
 from handoff.features.follower import Moment
 from handoff.models.encoder import Embeds
-from handoff.models.routing import Weights, pooled, softmax, standardised
+from handoff.models.routing import Weights, shares, softmax, standardised
+from handoff.models.wording import Coefficients, Vocabulary
+from handoff.training.fit_wording import TextTable, coefficients, fit, learn_vocabulary
 from handoff.training.rows import RoutingTable
 from handoff.training.splits import folds
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Sparse = Any  # scipy.sparse.csr_matrix: scipy ships no types
 
 FOLDS = 5
 LEAST_HAND_OFFS, LEAST_PER_TEAM = 30, 5
@@ -32,7 +36,12 @@ FAMILIES = ("wording", "account")
 CERTAIN_PRECISION, LEAST_CERTAIN = 0.80, 20
 CUTS = np.round(np.arange(0.30, 0.99, 0.01), 2)
 # Strength of the penalty, chosen out of fold.
-PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0)
+PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+# Of each block of n-grams beside an embedding of length 1 (docs/decisions.md, "Text").
+GRAMS_WEIGH = 0.5
+MOST_GRAMS = 100_000
+# The intercept of a team that a fold does not hold.
+NEVER = -20.0
 TEMPERATURES = np.exp(np.linspace(np.log(0.3), np.log(4), 81))
 
 
@@ -41,6 +50,8 @@ class FittedRouting:
     """A fitted model. `out_of_fold`: calibrated probabilities, array of shape (n_moments, n_teams)."""
 
     weights: Weights
+    vocabulary: Vocabulary
+    coefficients: Coefficients
     teams: tuple[str, ...]
     features: tuple[str, ...]
     temperature: float
@@ -50,20 +61,26 @@ class FittedRouting:
     left_out: tuple[str, ...]
 
 
-def fit_routing(table: RoutingTable, train: Mask, encoder: Embeds, seed: int) -> FittedRouting:
+def fit_routing(
+    table: RoutingTable, train: Mask, encoder: Embeds, seed: int, grams_weigh: float = GRAMS_WEIGH
+) -> FittedRouting:
     """Fit on the entries of `train` (array of shape (n_moments,)). Raises `NotEnoughData` saying what is needed."""
     kept, teams, left_out = _teams(table, train)
     moments = [moment for moment, keep in zip(table.moments, kept, strict=True) if keep]
     y = np.array([teams.index(team) for team, keep in zip(table.teams, kept, strict=True) if keep], dtype=np.int64)
     names, rows = _rows(moments)
-    vectors = pooled(encoder, moments)
+    vocabulary = learn_vocabulary(_texts(moments), most=MOST_GRAMS, words_weigh=grams_weigh, letters_weigh=grams_weigh)
+    said = mean_texts(vocabulary, encoder, moments)
     fold = folds(table.sources, np.ones(len(kept), dtype=bool), kept, FOLDS, seed)[kept]
-    scored = {penalty: _cross_fit(vectors, rows, y, fold, len(teams), penalty) for penalty in PENALTIES}
+    scored = {penalty: _cross_fit(said, rows, y, fold, len(teams), penalty) for penalty in PENALTIES}
     penalty = min(scored, key=lambda p: _log_loss(scored[p] / _temperature(scored[p], y), y))
     temperature = _temperature(scored[penalty], y)
     out_of_fold = softmax(scored[penalty] / temperature)
+    by_text, weights = _fit(said, rows, y, len(teams), penalty)
     return FittedRouting(
-        weights=_fit(vectors, rows, y, len(teams), penalty),
+        weights=weights,
+        vocabulary=vocabulary,
+        coefficients=coefficients(by_text.T, vocabulary),
         teams=teams,
         features=names,
         temperature=temperature,
@@ -112,40 +129,59 @@ def _rows(moments: Sequence[Moment]) -> tuple[tuple[str, ...], Floats]:
     return tuple(FEATURE_NAMES[position] for position in usable), full[:, usable]
 
 
-def _fit(vectors: Floats, rows: Floats, y: Integers, teams: int, penalty: float) -> Weights:
-    """One regression, as arrays; two teams get a row of coefficients each, as more do."""
-    from sklearn.linear_model import LogisticRegression
+def mean_texts(vocabulary: Vocabulary, encoder: Embeds, moments: Sequence[Moment]) -> Sparse:
+    """The mean of the features of each moment's customer texts, by `shares`: CSR of shape (n_moments, n_features)."""
+    from scipy import sparse
 
-    scaling = _scaling(rows, vectors.shape[1] + rows.shape[1], teams)
-    inputs = np.hstack([vectors, standardised(rows, scaling)])
-    fitted = LogisticRegression(C=1 / penalty, max_iter=2000).fit(inputs, y)
-    coefficients, intercepts = np.zeros((teams, inputs.shape[1])), np.full(teams, -20.0)
-    if len(fitted.classes_) == 2:
-        coefficients[fitted.classes_] = np.vstack([-fitted.coef_ / 2, fitted.coef_ / 2])
-        intercepts[fitted.classes_] = [-fitted.intercept_[0] / 2, fitted.intercept_[0] / 2]
-    else:
-        coefficients[fitted.classes_], intercepts[fitted.classes_] = fitted.coef_, fitted.intercept_
-    return Weights(coefficients, intercepts, scaling.means, scaling.scales)
+    at = {text: number for number, text in enumerate(dict.fromkeys(_texts(moments)))}
+    counted = [shares(moment.customer_texts) for moment in moments]
+    columns = [at[text] for moment in moments for text in moment.customer_texts]
+    starts = np.cumsum([0, *map(len, counted)])
+    mean = sparse.csr_matrix((np.concatenate(counted), columns, starts), shape=(len(moments), len(at)))
+    return (mean @ TextTable(vocabulary, at, encoder).rows(at)).tocsr()
 
 
-def _scaling(rows: Floats, width: int, teams: int) -> Weights:
-    """Means and scales of the features, missing values left out; the coefficients are still to be fitted."""
+def _texts(moments: Sequence[Moment]) -> list[str]:
+    return [text for moment in moments for text in moment.customer_texts]
+
+
+def _fit(said: Sparse, rows: Floats, y: Integers, teams: int, penalty: float) -> tuple[Floats, Weights]:
+    """One regression: the coefficients of what was said, (n_teams, n_features of a text), and those of the features.
+
+    Two teams get a row of coefficients each, as more do; a team that does not occur in `y` is never named.
+    """
+    from scipy import sparse
+
+    means, scales = _scaling(rows)
+    scaled = standardised(rows, means, scales)
+    seen, numbers = np.unique(y, return_inverse=True)
+    fitted = fit(sparse.hstack([said, sparse.csr_matrix(scaled)], format="csr"), numbers, penalty)
+    both, free = fitted.coefficients, fitted.intercepts
+    if len(seen) == 2:
+        both, free = np.vstack([-both / 2, both / 2]), np.array([-free[0] / 2, free[0] / 2])
+    found, intercepts = np.zeros((teams, both.shape[1])), np.full(teams, NEVER)
+    found[seen], intercepts[seen] = both, free
+    by_text, by_feature = np.split(found, [said.shape[1]], axis=1)
+    return by_text, Weights(by_feature, intercepts, means, scales)
+
+
+def _scaling(rows: Floats) -> tuple[Floats, Floats]:
+    """Means and scales of the features, missing values left out."""
     filled = np.ma.masked_invalid(rows)
     means = np.ma.filled(filled.mean(axis=0), 0.0)
     # Embedding coordinates have a spread near 0.05; features scaled to 0.25 count beside them, but do not drown them.
     spread = np.ma.filled(filled.std(axis=0), 0.0)
-    scales = np.where(spread > 0, 4 * spread, 1.0)
-    return Weights(np.zeros((teams, width)), np.zeros(teams), means, scales)
+    return means, np.where(spread > 0, 4 * spread, 1.0)
 
 
-def _cross_fit(vectors: Floats, rows: Floats, y: Integers, fold: Integers, teams: int, penalty: float) -> Floats:
+def _cross_fit(said: Sparse, rows: Floats, y: Integers, fold: Integers, teams: int, penalty: float) -> Floats:
     """Logits of every entry by a regression that did not see its customer: array of shape (n, n_teams)."""
     logits = np.zeros((len(y), teams))
     for held in np.unique(fold):
         learn, score = fold != held, fold == held
-        weights = _fit(vectors[learn], rows[learn], y[learn], teams, penalty)
-        inputs = np.hstack([vectors[score], standardised(rows[score], weights)])
-        logits[score] = inputs @ weights.coefficients.T + weights.intercepts
+        by_text, weights = _fit(said[learn], rows[learn], y[learn], teams, penalty)
+        by_feature = standardised(rows[score], weights.means, weights.scales) @ weights.coefficients.T
+        logits[score] = said[score] @ by_text.T + by_feature + weights.intercepts
     return logits
 
 

@@ -16,7 +16,7 @@ from handoff.models.champion import champion, promote
 from handoff.models.encoder import DEFAULT_KIND, Encoder, Kind
 from handoff.models.manifest import DataReference, EncoderReference, Manifest, Name
 from handoff.models.routing import RoutingModel, weights_bytes
-from handoff.models.wording import wording_bytes
+from handoff.models.wording import Wording, wording_bytes
 from handoff.training import build, log, tracking
 from handoff.training.card import escalation_card, routing_card
 from handoff.training.embeddings import FOLDER as EMBEDDINGS
@@ -123,10 +123,12 @@ def train_routing(conversations: Iterable[Conversation], settings: Settings) -> 
     fitted = fit_routing(rows, parted.train, embeddings, settings.seed)
     with tracking.tracked("routing", rows.fingerprint) as run, _new_version("routing", settings) as new:
         manifest = _routing_manifest(fitted, encoder, rows, new.version, run.run_id, settings)
-        report = evaluate_routing(RoutingModel(manifest, fitted.weights, encoder), rows, parted, settings.seed)
+        wording = Wording(fitted.vocabulary, fitted.coefficients, encoder)
+        report = evaluate_routing(RoutingModel(manifest, fitted.weights, wording), rows, parted, settings.seed)
         card = routing_card(manifest, report, fitted.left_out)
         reference = manifest.encoder.folder_name if manifest.encoder else ""
-        build.build(new.folder, manifest, weights_bytes(fitted.weights), card, rows.candidates, encoders)
+        words = wording_bytes(fitted.vocabulary, fitted.coefficients)
+        build.build(new.folder, manifest, weights_bytes(fitted.weights), card, rows.candidates, encoders, words)
         log.routing(run, fitted, report, card, settings.seed)
         stored = log.routing_model(run, new.folder, encoders / reference, rows)
         registered = _registered("routing", new, stored, run.run_id)
