@@ -110,6 +110,17 @@ def test_clinc150_tells_what_is_out_of_scope(data: Path) -> None:
     assert outside.ours.value > 0.9
 
 
+def test_out_of_scope_is_the_further_its_class_is_above_the_best_intent() -> None:
+    texts = ("refund my order", "where is my parcel", "play some jazz")
+    fitted = learn(Queries((*TRAIN.texts, *OUTSIDE.texts), (*TRAIN.intents, *[intents.OUT_OF_SCOPE] * 16)), GRAMS)
+    named, doubt = intents.claims(fitted, Queries(texts, ("?",) * 3))
+    assert named[:2].tolist() == ["REFUND", "TRACK"]
+    assert named[2] != intents.OUT_OF_SCOPE
+    assert doubt[2] > 0 > max(doubt[:2])
+    margins = dict(zip(fitted.intents, fitted.margins(texts)[0], strict=True))
+    assert doubt[0] == pytest.approx(margins.pop(intents.OUT_OF_SCOPE) - max(margins.values()))
+
+
 def chats_about_failures() -> Sample:
     """Chats that fail after a reply that found nothing."""
     y = np.arange(40) % 2

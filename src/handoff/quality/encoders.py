@@ -19,7 +19,7 @@ from handoff.metrics import Interval, auroc
 from handoff.models.encoder import KINDS, Embeds
 from handoff.models.wording import Vocabulary
 from handoff.quality import hint3, routing, samples
-from handoff.quality.intents import accuracy, banking77, clinc150, in_scope
+from handoff.quality.intents import accuracy, banking77, claims, clinc150, in_scope
 from handoff.quality.queries import ENCODERS, MEANING_WEIGHS, Queries, Reader, learn, make_encoder
 from handoff.quality.row import Row
 from handoff.quality.samples import Sample
@@ -118,13 +118,15 @@ def chat_auc(sample: Sample, reader: Reader) -> float:
 
 
 def _clinc(train: Queries, test: Queries, reader: Reader) -> Iterator[Row]:
-    fitted, inside = learn(train, reader), in_scope(test)
-    margins = fitted.margins(test.texts)
-    hits = np.array(fitted.intents)[margins.argmax(axis=1)] == np.array(test.intents)
-    accurate, commonest = float(hits[inside].mean()), _commonest(train, test.take(inside))
+    intents, doubt = claims(learn(train, reader), test)
+    inside = in_scope(test)
+    accurate, commonest = (
+        float((intents == np.array(test.intents))[inside].mean()),
+        _commonest(train, test.take(inside)),
+    )
     yield _row(reader.name, "CLINC150", "accuracy in scope", accurate, CLINC_FLOOR, commonest)
     outside = (~inside).astype(np.int64)
-    auc = auroc(outside, -margins.max(axis=1), np.ones(len(test)))
+    auc = auroc(outside, doubt, np.ones(len(test)))
     yield _row(reader.name, "CLINC150", "AUC out of scope", auc, OUT_OF_SCOPE_FLOOR, {"by lot": 0.5})
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from handoff.formats.queries import NEEDS_AGENT, read_hint3
 from handoff.metrics import average_precision, f1, resampled_interval
 from handoff.quality.intents import clinc150_sides
-from handoff.quality.queries import Classifier, Queries, Reader, learn, make_reader, read, text_folds
+from handoff.quality.queries import Classifier, Queries, Reader, learn, make_reader, read, text_folds, together
 from handoff.quality.row import Row
 from handoff.quality.settings import QualitySettings
 
@@ -96,11 +96,6 @@ def out_of_scope(name: str, train: dict[str, Queries], elsewhere: tuple[str, ...
     others = tuple(text for other, part in train.items() if other != name for text in part.texts)
     texts = tuple(dict.fromkeys(elsewhere + others))
     return Queries(texts, (OUT_OF_SCOPE,) * len(texts))
-
-
-def together(one: Queries, other: Queries) -> Queries:
-    """Both, one after the other."""
-    return Queries(one.texts + other.texts, one.intents + other.intents)
 
 
 def choose_threshold(own: Queries, outside: Queries, reader: Reader, seed: int) -> float:

@@ -73,6 +73,11 @@ class Classifier:
         return raw if raw.ndim == 2 else np.stack([-raw, raw], axis=1)
 
 
+def together(one: Queries, other: Queries) -> Queries:
+    """Both, one after the other."""
+    return Queries(one.texts + other.texts, one.intents + other.intents)
+
+
 def read(path: Path, reader: Callable[[Path], Iterator[Record]]) -> Queries:
     """The queries of a file, those left out that are not usable."""
     found = [record.conversation for record in reader(path) if isinstance(record, Found)]

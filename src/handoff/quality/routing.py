@@ -16,7 +16,7 @@ import numpy as np
 from handoff.features.follower import Moment, follow
 from handoff.metrics import share
 from handoff.models.encoder import KINDS, Embeds
-from handoff.quality.intents import clinc150
+from handoff.quality.intents import clinc150_sides
 from handoff.quality.queries import Queries, make_encoder
 from handoff.quality.row import Row
 from handoff.quality.settings import QualitySettings
@@ -56,7 +56,7 @@ def by_domain(data: Path, seed: int) -> Queries:
     """CLINC150's training queries in an order drawn by `seed`, each with its domain for an intent."""
     domains = msgspec.json.decode((data / "clinc150" / "domains.json").read_bytes(), type=dict[str, list[str]])
     domain_of = {intent: domain for domain, intents in domains.items() for intent in intents}
-    train, _ = clinc150(data)
+    train = clinc150_sides(data)["train"]
     order = np.random.default_rng(seed).permutation(len(train)).tolist()
     return Queries(tuple(train.texts[i] for i in order), tuple(domain_of[train.intents[i]] for i in order))
 
