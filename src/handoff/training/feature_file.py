@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 # Of conversations that do not come from JSON Lines, so many bytes of JSON make a group.
 GROUP_BYTES = 2**21
-# Groups under way for each process; more would only wait in memory.
-GROUPS_AHEAD = 2
+# Groups under way for each process, and those that wait for an earlier one to be written; more would fill the memory.
+GROUPS_AHEAD, GROUPS_WAITING = 2, 4
 # Collecting garbage: tens of thousands of readings live on in caches, and are not worth looking through all the time.
 GC_THRESHOLD = (100_000, 50, 100)
 
@@ -146,14 +146,23 @@ def _mapped(groups: Iterator[Group], make: Callable[[Group], _Made], processes: 
         yield from ((group, make(group)) for group in chain(first, groups))
         return
     # Started afresh: a fork would copy whatever threads this process has, half-way through what they do.
-    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_begin) as pool:
+    with ProcessPoolExecutor(processes - 1, get_context("spawn"), initializer=_begin) as pool:
         waiting: deque[tuple[Group, Future[_Made]]] = deque()
         for group in chain(first, groups):
-            waiting.append((group, pool.submit(make, group)))
-            if len(waiting) > processes * GROUPS_AHEAD:
+            busy = sum(not future.done() for _, future in waiting)
+            # This process is started already: where the others have enough to do, it does its share.
+            here = busy >= (processes - 1) * GROUPS_AHEAD
+            waiting.append((group, _done(make(group)) if here else pool.submit(make, group)))
+            while waiting and (waiting[0][1].done() or len(waiting) > processes * GROUPS_WAITING):
                 done, future = waiting.popleft()
                 yield done, future.result()
         yield from ((done, future.result()) for done, future in waiting)
+
+
+def _done(made: _Made) -> Future[_Made]:
+    future: Future[_Made] = Future()
+    future.set_result(made)
+    return future
 
 
 def _begin() -> None:
