@@ -9,6 +9,7 @@ from handoff.signals import read
 from handoff.signals.capitals import shouting
 from handoff.signals.language import guess, small_words
 from handoff.signals.lexicon import lexicon
+from handoff.signals.match import hits
 from handoff.signals.repetition import stems
 from handoff.signals.sentiment import compound
 from handoff.signals.text import own_text
@@ -44,6 +45,8 @@ ODD = [
     "😡",
     ":(",
     "API",
+    "SAMSUNG",
+    "NASA",
     "WHY",
     "NOT",
     "SELECT",
@@ -102,6 +105,7 @@ def check(text: str) -> None:
     if len(words) <= 400:
         assert list(reading.words) == words
     assert reading.content == stems(words)
+    assert reading.hits == hits(words, "customer", vocabulary)
     assert reading.language == guess(own, small_words(words))
     assert reading.word_count == word_count(own)
     assert (reading.capital_ratio, reading.shouted_words) == shouting(own)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as parquet
@@ -47,6 +49,18 @@ def test_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         write_features(
             written(tmp_path / "b.jsonl", CHATS[:-1]), tmp_path / "b.parquet", 1, signals=tmp_path / "signals"
         )
+
+
+def test_features_of_what_was_kept_need_no_pandas(tmp_path: Path) -> None:
+    """pyarrow imports it for some conversions, which costs every process more than its share of a short run."""
+    data = written(tmp_path / "chats.jsonl", CHATS)
+    write_features(data, tmp_path / "first.parquet", 1, signals=tmp_path / "signals")
+    program = (
+        "import sys; from pathlib import Path; from handoff.training.feature_file import write_features; "
+        "write_features(*map(Path, sys.argv[1:3]), 1, signals=Path(sys.argv[3])); print('pandas' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, str(data), str(tmp_path / "second.parquet"), str(tmp_path / "signals")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_records_are_told_apart_by_their_borders(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def _counts_mentions(source: Running) -> bool:
 _RUNNING = _plan()
 _UPDATES = {role: _updates(role) for role in ("customer", "assistant")}
 _MENTIONS = {role: _mentions(role) for role in ("customer", "assistant")}
+_FACTS = tuple((i, f.source) for i, f in enumerate(FEATURES) if isinstance(f.source, Fact))
 _NEW = tuple((i, value) for i, source in _RUNNING if (value := source.statistic().value()) is not None)
 _MINUTES_OPEN, _RATING = (
     next(i for i, f in enumerate(FEATURES) if isinstance(f.source, State) and f.source.attribute == attribute)
@@ -255,10 +256,9 @@ def _rated_at(conversation: Conversation) -> int | None:
 def _facts(customer: Customer) -> tuple[float, ...]:
     """A row with only the account's facts filled in."""
     values = [NAN] * len(FEATURES)
-    for i, feature in enumerate(FEATURES):
-        if isinstance(feature.source, Fact):
-            value = feature.source.read(customer)
-            values[i] = NAN if value is None else float(value)
+    for i, fact in _FACTS:
+        value = fact.read(customer)
+        values[i] = NAN if value is None else float(value)
     return tuple(values)
 
 

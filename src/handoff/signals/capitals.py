@@ -44,7 +44,7 @@ def shouting(own: str) -> Shouting:
     """How much of a message is shouted. Placeholders, and words with a digit or an underscore, are neither."""
     if own.isascii() and not has_two_capitals(own):
         return calm(has_letter(own))
-    text = _PRINTED.sub(" ", own) if any(part in own for part in _PARTS_PRINTED) else own
+    text = _PRINTED.sub(" ", own) if may_be_printed(own) else own
     tokens = _tokens(text)
     words = [word for word in tokens if _is_plain(word)]
     letters = sum(map(_cased, words))
@@ -73,6 +73,28 @@ def has_letter(text: str) -> bool:
 def has_capital_word(text: str) -> bool:
     """Whether a word is all in capitals; without, and without a "/", nothing in a text is shouted."""
     return any(word.isupper() for word in _tokens(text) if _is_plain(word))
+
+
+def has_loud_word(text: str) -> bool:
+    """Whether a word in capitals may be shouted among others that are not; without, nothing is, unless all is."""
+    return any(
+        word.isupper()
+        and len(word) > 1
+        and (len(word) >= MIN_SHOUTED_LETTERS or word in _short())
+        and not _is_acronym(word)
+        for word in _tokens(text)
+        if _is_plain(word)
+    )
+
+
+def has_small_word(text: str) -> bool:
+    """Whether a word is not all in capitals."""
+    return any(not word.isupper() for word in _tokens(text) if _is_plain(word))
+
+
+def may_be_printed(text: str) -> bool:
+    """False only where nothing was printed by a machine: then every word counts, wherever it stands."""
+    return any(part in text for part in _PARTS_PRINTED)
 
 
 def has_cased_letter(text: str) -> bool:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from importlib.resources import files
+from itertools import repeat
+from operator import or_
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -70,25 +72,30 @@ class Phrases:
     """The phrases of all entries for one reader.
 
     `anchors` leads from a word to the phrases that may match where it occurs, `unless` from an entry's place to the
-    phrases that cancel it; `parts` holds the bits of a word: which of the sets that phrases need it is in.
+    phrases that cancel it.
     """
 
     anchors: Mapping[str, tuple[Candidate, ...]]
     unless: Mapping[int, tuple[Candidate, ...]]
-    parts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
     """All entries, and what the tokeniser takes from them.
 
-    `spelling` maps a token to the words it stands for, `vocabulary` holds every word of a phrase.
+    `spelling` maps a token to the words it stands for, `vocabulary` holds every word of a phrase; `parts` has the bits
+    of a word: which of the sets that phrases need it is in.
     """
 
     entries: tuple[CompiledEntry, ...]
     spelling: Mapping[str, tuple[str, ...]]
     vocabulary: frozenset[str]
     phrases: Mapping[str, Phrases]
+    parts: Mapping[str, int]
+
+    def held(self, words: Iterable[str]) -> int:
+        """The bits of all words together: the sets that phrases need of which one of the words is."""
+        return reduce(or_, map(self.parts.get, words, repeat(0)), 0)
 
     def known(self, word: str) -> bool:
         """Whether a word is one that a phrase may hold, or a common one with a double letter."""
@@ -180,16 +187,23 @@ def _lexicon(entries: tuple[CompiledEntry, ...]) -> Lexicon:
     mended = {
         w for c in entries if c.entry.slips == "mended" for p in c.phrases[: len(c.entry.phrases)] for w in p.words
     }
+    bits: dict[frozenset[str], int] = {}
+    phrases = {reader: _phrases(entries, reader, bits) for reader in get_args(Reader)}
+    parts: dict[str, int] = {}
+    for words, bit in bits.items():
+        for word in words:
+            parts[word] = parts.get(word, 0) | bit
     return Lexicon(
         entries=entries,
         spelling={**slips(mended, vocabulary | double_letters()), **contractions()},
         vocabulary=vocabulary | double_letters(),
-        phrases={reader: _phrases(entries, reader) for reader in get_args(Reader)},
+        phrases=phrases,
+        parts=parts,
     )
 
 
-def _phrases(entries: tuple[CompiledEntry, ...], reader: Reader) -> Phrases:
-    bits: dict[frozenset[str], int] = {}
+def _phrases(entries: tuple[CompiledEntry, ...], reader: Reader, bits: dict[frozenset[str], int]) -> Phrases:
+    """The phrases for one reader; sets of words that they need and that have no bit yet are given one."""
 
     def candidate(index: int, phrase: Phrase, sets: Iterable[frozenset[str]]) -> Candidate:
         return Candidate(index, phrase, sum({bits.setdefault(words, 1 << len(bits)) for words in sets}))
@@ -204,11 +218,7 @@ def _phrases(entries: tuple[CompiledEntry, ...], reader: Reader) -> Phrases:
             found = candidate(index, phrase, phrase.others)
             for word in phrase.anchors:
                 anchors.setdefault(word, []).append(found)
-    parts: dict[str, int] = {}
-    for words, bit in bits.items():
-        for word in words:
-            parts[word] = parts.get(word, 0) | bit
-    return Phrases({word: tuple(found) for word, found in anchors.items()}, unless, parts)
+    return Phrases({word: tuple(found) for word, found in anchors.items()}, unless)
 
 
 def slips(words: Iterable[str], taken: frozenset[str]) -> dict[str, tuple[str, ...]]:

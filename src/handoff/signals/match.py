@@ -9,13 +9,10 @@ in quotation marks, as the label of a button does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import reduce
-from itertools import repeat
-from operator import or_
 from typing import NamedTuple
 
 from handoff.signals.data import read_sets
-from handoff.signals.lexicon import CompiledEntry, Lexicon, Phrases
+from handoff.signals.lexicon import Candidate, CompiledEntry, Lexicon, Phrases
 from handoff.signals.negation import MAX_WORDS_BEFORE, is_negated, may_carry_over
 
 # First and last token of a match, the last one excluded.
@@ -30,7 +27,7 @@ MAX_QUOTED_WORDS = 12
 
 class _Text(NamedTuple):
     """The tokens of a message, the same as one string, the sets of words that it holds one of (as bits, see
-    `Phrases`), and which of its tokens are quoted."""
+    `Lexicon.held`), and which of its tokens are quoted."""
 
     tokens: list[str]
     joined: str
@@ -38,15 +35,20 @@ class _Text(NamedTuple):
     quoted: frozenset[int]
 
 
-def hits(words: Sequence[str], role: str, lexicon: Lexicon) -> dict[str, int]:
-    """How often each entry that reads this role occurs, entries without a match left out."""
+def hits(words: Sequence[str], role: str, lexicon: Lexicon, held: int | None = None) -> dict[str, int]:
+    """How often each entry that reads this role occurs, entries without a match left out.
+
+    `held` is `lexicon.held(words)` where that is known already.
+    """
     phrases = lexicon.phrases.get(role)
-    if phrases is None or phrases.anchors.keys().isdisjoint(words):
+    held = lexicon.held(words) if held is None else held
+    candidates = _candidates(words, held, phrases) if phrases is not None else ()
+    if phrases is None or not candidates:
         return {}
     plain, quoted = _quotations(words) if '"' in words else (words, frozenset[int]())
-    text = _text([".", *plain, "."], quoted, phrases)
+    text = _text([".", *plain, "."], quoted, held)
     counts: dict[str, int] = {}
-    for index, spans in _matches(text, phrases).items():
+    for index, spans in _matches(text, candidates).items():
         compiled = lexicon.entries[index]
         kept = _counted(spans, text, compiled, _covered(text, phrases, index))
         if kept:
@@ -61,10 +63,11 @@ def hits_across(tail: Sequence[str], words: Sequence[str], role: str, lexicon: L
     after = [word for word in words[:MAX_SPANNING_WORDS] if word != '"']
     if phrases is None or not before or not after or before[-1] == ".":
         return {}
-    text = _text([".", *before, *after, "."], frozenset(), phrases)
+    held = lexicon.held((*before, *after))
+    text = _text([".", *before, *after, "."], frozenset(), held)
     border = 1 + len(before)
     counts: dict[str, int] = {}
-    for index, spans in _matches(text, phrases).items():
+    for index, spans in _matches(text, _candidates(text.tokens, held, phrases)).items():
         compiled = lexicon.entries[index]
         across = [span for span in spans if span[0] < border < span[1]]
         kept = _counted(across, text, compiled, _covered(text, phrases, index)) if across else []
@@ -82,10 +85,11 @@ def denied_across(
     plain, quoted = _quotations(words)
     if phrases is None or not may_carry_over(before, plain):
         return frozenset()
-    text, entries = _text([".", *plain, "."], quoted, phrases), set(found)
+    held, entries = lexicon.held(plain), set(found)
+    text = _text([".", *plain, "."], quoted, held)
     together = [*before, *plain, "."]
     denied: set[str] = set()
-    for index, spans in _matches(text, phrases).items():
+    for index, spans in _matches(text, _candidates(plain, held, phrases)).items():
         compiled = lexicon.entries[index]
         if compiled.entry.id not in entries or compiled.entry.negation != "silences":
             continue
@@ -95,18 +99,20 @@ def denied_across(
     return frozenset(denied)
 
 
-def _text(tokens: list[str], quoted: frozenset[int], phrases: Phrases) -> _Text:
-    held = reduce(or_, map(phrases.parts.get, set(tokens), repeat(0)))
+def _text(tokens: list[str], quoted: frozenset[int], held: int) -> _Text:
     return _Text(tokens, f" {' '.join(tokens)} ", held, quoted)
 
 
-def _matches(text: _Text, phrases: Phrases) -> dict[int, list[Span]]:
-    """By entry, every match of its phrases. A phrase of which a word is missing is not tried."""
-    held, anchors = text.held, phrases.anchors
-    # Each once, in a fixed order.
-    candidates = dict.fromkeys(
-        found for word in text.tokens if word in anchors for found in anchors[word] if found.needs & held == found.needs
+def _candidates(words: Iterable[str], held: int, phrases: Phrases) -> Iterable[Candidate]:
+    """The phrases of which no word is missing, each once, in a fixed order. In most texts of an assistant, none."""
+    anchors = phrases.anchors
+    return dict.fromkeys(
+        [found for word in words if word in anchors for found in anchors[word] if found.needs & held == found.needs]
     )
+
+
+def _matches(text: _Text, candidates: Iterable[Candidate]) -> dict[int, list[Span]]:
+    """By entry, every match of its phrases."""
     matches: dict[int, list[Span]] = {}
     for found in candidates:
         for start, end in found.phrase.spans(text.joined):

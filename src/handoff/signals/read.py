@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import compress
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
-from handoff.signals.capitals import Shouting, calm, shouting
+from handoff.signals.capitals import Shouting, calm, may_be_printed, shouting
 from handoff.signals.language import guess
 from handoff.signals.lexicon import lexicon
 from handoff.signals.match import denied_across, hits, hits_across
-from handoff.signals.pieces import ALPHANUMERIC, CAPITAL_WORD, CASED, LETTER, LOADED, TWO_CAPITALS, Pieces, pieces
-from handoff.signals.punctuation import punctuation
+from handoff.signals.pieces import (
+    ALPHANUMERIC,
+    CAPITAL_WORD,
+    CASED,
+    LETTER,
+    LOADED,
+    LOUD_WORD,
+    SMALL_WORD,
+    TWO_CAPITALS,
+    Pieces,
+    pieces,
+)
+from handoff.signals.punctuation import Punctuation, punctuation
 from handoff.signals.sentiment import compound, described, score
 from handoff.signals.text import own_text
 
@@ -86,36 +97,39 @@ def denied(tail: tuple[str, ...], words: tuple[str, ...], found: Iterable[str], 
 def _read(text: str, role: str, locale: str | None, tone: bool = True) -> Reading:
     own = own_text(text)
     found = pieces(own)
+    heard = _tone(own, found, locale) if tone else _NO_TONE
     return Reading(
         words=_bounded(found.words),
         content=frozenset(found.stems),
-        hits=hits(found.words, role, lexicon()),
+        language=heard.language,
+        hits=hits(found.words, role, lexicon(), found.held),
         characters=len(own.strip()),
         word_count=found.counted,
-        **(_tone(own, found, locale) if tone else _NO_TONE),
+        sentiment=heard.sentiment,
+        capital_ratio=heard.shouted.ratio,
+        shouted_words=heard.shouted.words,
+        exclamation_run=heard.punctuation.exclamation_run,
+        question_run=heard.punctuation.question_run,
+        questions=heard.punctuation.questions,
     )
 
 
-_NO_TONE: dict[str, Any] = {
-    "language": None, "sentiment": None, "capital_ratio": None, "shouted_words": 0, "exclamation_run": 0,
-    "question_run": 0, "questions": 0,
-}  # fmt: skip
+class _Tone(NamedTuple):
+    """How something is said."""
+
+    language: str | None
+    sentiment: float | None
+    shouted: Shouting
+    punctuation: Punctuation
 
 
-def _tone(own: str, found: Pieces, locale: str | None) -> dict[str, Any]:
-    """The fields of a reading that say how something is said."""
+_NO_TONE = _Tone(None, None, Shouting(None, 0), Punctuation(0, 0, 0))
+
+
+def _tone(own: str, found: Pieces, locale: str | None) -> _Tone:
     language = guess(own, found.small)
-    shouted = _shouted(own, found.marks)
-    exclaimed = punctuation(own, found.words)
-    return {
-        "language": language,
-        "sentiment": _sentiment(own, found, language, locale),
-        "capital_ratio": shouted.ratio,
-        "shouted_words": shouted.words,
-        "exclamation_run": exclaimed.exclamation_run,
-        "question_run": exclaimed.question_run,
-        "questions": exclaimed.questions,
-    }
+    sentiment = _sentiment(own, found, language, locale)
+    return _Tone(language, sentiment, _shouted(own, found.marks), punctuation(own, found.words))
 
 
 _kept = lru_cache(maxsize=READINGS_KEPT)(_read)
@@ -135,9 +149,13 @@ def _bounded(words: list[str]) -> tuple[str, ...]:
 
 
 def _shouted(own: str, marks: int) -> Shouting:
-    if own.isascii():
-        return shouting(own) if marks & TWO_CAPITALS else calm(bool(marks & LETTER))
-    return shouting(own) if marks & CAPITAL_WORD or "/" in own else calm(bool(marks & CASED))
+    if own.isascii() and not marks & TWO_CAPITALS:
+        return calm(bool(marks & LETTER))
+    if not (own.isascii() or marks & CAPITAL_WORD or "/" in own):
+        return calm(bool(marks & CASED))
+    if marks & SMALL_WORD and not marks & LOUD_WORD and not may_be_printed(own):
+        return calm(bool(marks & CASED))
+    return shouting(own)
 
 
 def _sentiment(own: str, found: Pieces, language: str | None, locale: str | None) -> float | None:

@@ -21,18 +21,22 @@ WORDS_BEFORE, WORDS_AFTER = 3, 2
 _DAMPED = (1.0, 0.95, 0.9)
 _MOST_EXCLAMATIONS, _EXCLAMATION, _QUESTION, _QUESTIONS = 4, 0.292, 0.18, 0.96
 _ALPHA = 15
+# Beside boosters, negations and idioms.
+_TURNING = ("no", "so", "this", "least", "never", "without")
 
 
 @dataclass(frozen=True, slots=True)
 class Vader:
     """The library's word lists. `loaded` are the words that carry a score of their own; `idiomatic` holds one word of
-    every idiom and of every booster of two words."""
+    every idiom and of every booster of two words; `turning` are the words that change what one close to them is worth
+    (those with "n't" apart)."""
 
     lexicon: dict[str, float]
     loaded: frozenset[str]
     boosters: dict[str, float]
     negations: frozenset[str]
     idiomatic: frozenset[str]
+    turning: frozenset[str]
     idioms: Callable[[float, Sequence[str], int], float]
     emojis: dict[str, str]
     negated: float
@@ -54,8 +58,9 @@ def score(lowered: list[str], capitals: Sequence[bool], text: str) -> float:
     lists = vader()
     if all(capitals):  # then they emphasise nothing
         capitals = [False] * len(capitals)
+    denies = "n't" in text.lower()
     valences = [
-        [place, _valence(place, lowered, capitals, lists)]
+        [place, _valence(place, lowered, capitals, lists, denies)]
         for place, word in enumerate(lowered)
         if word in lists.loaded and not (word == "kind" and lowered[place + 1 : place + 2] == ["of"])
     ]
@@ -67,16 +72,21 @@ def score(lowered: list[str], capitals: Sequence[bool], text: str) -> float:
     return round(max(-1.0, min(1.0, total / math.sqrt(total * total + _ALPHA))), 4)
 
 
-def _valence(place: int, lowered: list[str], capitals: Sequence[bool], lists: Vader) -> float:
-    """What a word of the lexicon is worth in its place: the library's `sentiment_valence`, step by step."""
-    before = lowered[max(0, place - WORDS_BEFORE) : place][::-1]
-    valence = lists.lexicon[lowered[place]]
+def _valence(place: int, lowered: list[str], capitals: Sequence[bool], lists: Vader, denies: bool) -> float:
+    """What a word of the lexicon is worth in its place: the library's `sentiment_valence`, step by step.
+
+    `denies` says whether "n't" occurs anywhere. Mostly nothing close by turns a word, and only its capitals count.
+    """
+    valence, capital = lists.lexicon[lowered[place]], lists.capital if capitals[place] else 0.0
+    first = max(0, place - WORDS_BEFORE)
+    if not denies and lists.turning.isdisjoint(lowered[first : place + WORDS_AFTER + 1]):
+        return valence + capital if valence > 0 else valence - capital
+    before = lowered[first:place][::-1]
     if "no" in before[:2] or (before[2:] == ["no"] and before[0] in ("or", "nor")):
         valence *= lists.negated
     elif lowered[place] == "no" and place + 1 < len(lowered) and lowered[place + 1] in lists.lexicon:
         valence = 0.0
-    if capitals[place]:
-        valence += lists.capital if valence > 0 else -lists.capital
+    valence += capital if valence > 0 else -capital
     for back, word in enumerate(before):
         if word in lists.lexicon:
             continue
@@ -159,12 +169,14 @@ def vader() -> Vader:
 
     analyzer = library.SentimentIntensityAnalyzer()
     idioms = [*library.SPECIAL_CASES, *library.BOOSTER_DICT]
+    idiomatic = frozenset(max(idiom.split(), key=len) for idiom in idioms if " " in idiom)
     return Vader(
         lexicon=analyzer.lexicon,
         loaded=frozenset(analyzer.lexicon) - library.BOOSTER_DICT.keys(),
         boosters=library.BOOSTER_DICT,
         negations=frozenset(library.NEGATE),
-        idiomatic=frozenset(max(idiom.split(), key=len) for idiom in idioms if " " in idiom),
+        idiomatic=idiomatic,
+        turning=idiomatic.union(library.BOOSTER_DICT, library.NEGATE, _TURNING),
         idioms=analyzer._special_idioms_check,
         emojis=analyzer.emojis,
         negated=library.N_SCALAR,

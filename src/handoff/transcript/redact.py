@@ -75,15 +75,15 @@ def redact_message(message: Message, names: tuple[str, ...]) -> Message:
 
 def redact_text(text: str, names: tuple[str, ...] = ()) -> str:
     """The text with personal data replaced by placeholders. `names` are the customer's, each as it is written out."""
-    known = tuple(name for name in names if name.strip() not in _NOT_PERSONAL)
     if len(text) > MAX_CHARACTERS_KEPT:
-        return _masked(text, known)
-    key = blake2b("\0".join((text, *known)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return _masked(text, names)
+    key = blake2b("\0".join((text, *names)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
     masked = _kept.get(key)
-    return _kept.put(key, _masked(text, known)) if masked is None else masked
+    return _kept.put(key, _masked(text, names)) if masked is None else masked
 
 
-def _masked(text: str, known: tuple[str, ...]) -> str:
+def _masked(text: str, names: tuple[str, ...]) -> str:
+    known = tuple([name for name in names if name.strip() not in _NOT_PERSONAL])
     masked = _once(text, known)
     # What was masked may lay bare a border ("12 34 5[email]"): go on until nothing changes, usually at once.
     while masked != text:
