@@ -64,6 +64,11 @@ class Metrics:
         self._waiting = Gauge("handoff_waiting", "Waiting, by line", ["line"], multiprocess_mode="livesum")
         self._lookups = Counter("handoff_cache_lookups", "Lookups by cache and result", ["cache", "result"])
         self._refused = Counter("handoff_refused", "Requests refused with 503 since they would wait too long", ["lane"])
+        # Asking a family of counters for one of them costs as much as counting.
+        self._decided = cache(self._decisions.labels)
+        self._answered = cache(self._answers.labels)
+        self._requested = cache(self._requests.labels)
+        self._took = cache(self._request_seconds.labels)
         self._seen_refused: dict[str, int] = {}
         self._last = Versions(None, None, "", "", "")
         self._troubled: frozenset[str] = frozenset()
@@ -73,13 +78,13 @@ class Metrics:
         """Count what was decided."""
         for answer in answers:
             decision = answer.recommendation
-            self._decisions.labels(decision.action, decision.reason or "", decision.decided_by).inc()
-            self._answers.labels(answer.mode).inc()
+            self._decided(decision.action, decision.reason or "", decision.decided_by).inc()
+            self._answered(answer.mode).inc()
 
     def requested(self, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
-        self._requests.labels(route, status).inc()
-        self._request_seconds.labels(route).observe(seconds)
+        self._requested(route, status).inc()
+        self._took(route).observe(seconds)
 
     def timed(self, stage: Stage) -> AbstractContextManager[object]:
         """A context: note how long a stage of one request took."""

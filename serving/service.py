@@ -254,6 +254,8 @@ class HandoffService:
 
 def _wants_all_indicators(request: Request) -> bool:
     """Whether `?explain=always` was given. Raises `Refused` for another value."""
+    if not request.scope["query_string"]:
+        return False
     explain = request.query_params.get("explain")
     if explain not in (None, "always"):
         problem = Problem("?explain", explain[:40], "always, or leave it out")

@@ -19,6 +19,8 @@ from tests.serving.running import Running
 TIMES_CAPACITY = 5
 CAPACITY_SECONDS, CAPACITY_CONNECTIONS = 5.0, 16
 CONNECTIONS = 256
+# What is remembered of texts and conversations has a bound, and memory grows until it is reached.
+WARM_SECONDS = 12.0
 HEALTH = ("/livez", "/readyz", "/metrics", "/status")
 # So many answers in a row as fast as before make it normal again.
 IN_A_ROW = 5
@@ -94,8 +96,8 @@ class _Watch:
 def overload(ground: Ground) -> Overload:
     """Measure the capacity, offer five times as much of it, and see how it ends."""
     with ground.service() as it:
-        with ground.load(it, "predict", rate=0, seconds=2, connections=CAPACITY_CONNECTIONS):
-            pass  # caches and pace warm
+        with ground.load(it, "predict", rate=0, seconds=WARM_SECONDS, connections=CAPACITY_CONNECTIONS):
+            pass  # caches full, pace steady
         with ground.load(it, "predict", rate=0, seconds=CAPACITY_SECONDS, connections=CAPACITY_CONNECTIONS) as normal:
             pass
         capacity = sum(reply.status == 200 for reply in normal) / CAPACITY_SECONDS

@@ -40,7 +40,9 @@ def test_scores_are_those_of_lightgbm_to_the_last_bit(leaves: int) -> None:
     assert trees is not None
     rows = data(seed=6)[0][:200]
     rows[0], rows[1, 0] = np.nan, np.nan
-    assert trees.log_odds(rows).tolist() == booster.predict(rows, raw_score=True, num_threads=1).tolist()
+    assert [trees.log_odds(trees.patterns(row)) for row in rows] == booster.predict(
+        rows, raw_score=True, num_threads=1
+    ).tolist()
 
 
 @pytest.mark.parametrize("leaves", [2, 7, MOST_SPLITS + 1], ids="trees of {} leaves".format)
@@ -51,7 +53,7 @@ def test_contributions_are_those_of_lightgbm(leaves: int) -> None:
     rows = data(seed=5)[0][:200]
     rows[0], rows[1, 0] = np.nan, np.nan  # also where no training row lacked a value
     expected = booster.predict(rows, pred_contrib=True, num_threads=1)
-    found = np.array([[*trees.contributions(row), trees.base] for row in rows])
+    found = np.array([[*trees.contributions(trees.patterns(row)), trees.base] for row in rows])
     assert found == pytest.approx(expected, abs=1e-9)
     assert np.ptp(found[:, 0]) > 0.1
 
@@ -65,7 +67,7 @@ def test_a_value_that_equals_a_threshold_goes_left_as_in_lightgbm() -> None:
     for row, (feature, threshold) in zip(rows, zip(table.split_feature, table.threshold, strict=True), strict=True):
         row[int(feature.removeprefix("Column_"))] = threshold
     expected = booster.predict(rows, pred_contrib=True, num_threads=1)[:, :-1]
-    assert np.array([trees.contributions(row) for row in rows]) == pytest.approx(expected, abs=1e-9)
+    assert np.array([trees.contributions(trees.patterns(row)) for row in rows]) == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_tree_without_a_split_adds_to_the_base_alone() -> None:
@@ -73,7 +75,7 @@ def test_a_tree_without_a_split_adds_to_the_base_alone() -> None:
     trees = small_trees(booster)
     assert trees is not None
     assert trees.base == pytest.approx(booster.predict(np.zeros((1, FEATURES)), raw_score=True)[0])
-    assert not trees.contributions(np.zeros(FEATURES)).any()
+    assert not trees.contributions(trees.patterns(np.zeros(FEATURES))).any()
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,10 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 # What models are trained with unless something else is asked for (docs/decisions.md, "Text").
 DEFAULT_KIND: Kind = "static"
 
-# 384 float32 are 1.5 KB: the cache stays under 8 MB. What a model makes of a text is remembered there, in less room.
-CACHED_TEXTS = 4_000
+# 384 float32 are 1.5 KB: the cache stays under 2 MB. What a model makes of a text is remembered there, in less room.
+CACHED_TEXTS = 1_000
 # Words whose pieces are remembered, at most.
-CACHED_WORDS = 50_000
+CACHED_WORDS = 8_192
 
 SETTINGS_FILE, MODEL_FILE, TABLE_FILE, TOKENIZER_FILE = "encoder.json", "model.onnx", "table.npy", "tokenizer.json"
 

@@ -87,21 +87,21 @@ class RoutingModel:
 
     def route(self, moment: Moment) -> Route:
         """The most probable team at `moment`; not `certain` below the manifest's `certain_from`."""
-        scores = self.scores([moment])[0]
-        ranked = {self.teams[i]: float(scores[i]) for i in np.argsort(-scores, kind="stable")}
+        scores = self._scores(moment)
+        told = scores.tolist()
+        ranked = {self.teams[i]: told[i] for i in (-scores).argsort(kind="stable").tolist()}
         team, highest = next(iter(ranked.items()))
         from_ = self.manifest.certain_from
         return Route(team, from_ is not None and highest >= from_, ranked)
 
     def scores(self, moments: Sequence[Moment]) -> Floats:
         """Calibrated probabilities: array of shape (n_moments, n_teams), teams in the manifest's order."""
-        rows = np.asarray([moment.row for moment in moments], dtype=np.float64)[:, self.columns]
-        said = np.array([self._said(moment.customer_texts) for moment in moments])
-        logits = (
-            said
-            + standardised(rows, self.weights.means, self.weights.scales) @ self.weights.coefficients.T
-            + self.weights.intercepts
-        )
+        return np.array([self._scores(moment) for moment in moments]).reshape(len(moments), len(self.teams))
+
+    def _scores(self, moment: Moment) -> Floats:
+        weights = self.weights
+        row = standardised(np.array(moment.row)[self.columns], weights.means, weights.scales)
+        logits = self._said(moment.customer_texts) + weights.coefficients @ row + weights.intercepts
         return softmax(logits / (self.manifest.temperature or 1.0))
 
     def _said(self, texts: Sequence[str]) -> Floats:

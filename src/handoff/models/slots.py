@@ -60,13 +60,18 @@ def slotted(recent: Sequence[Message]) -> Iterator[tuple[int, str, float]]:
         yield (side, message.text, 1.0) if not age else (side + 2, message.text, EARLIER_WEIGHS * DECAY ** (age - 1))
 
 
+def wording_row(wording: Wording, recent: Sequence[Message]) -> tuple[float, ...]:
+    """The columns of `WORDING_NAMES` in log-odds, 0 where nothing was said."""
+    parts = [0.0] * SLOTS
+    for slot, text, weight in slotted(recent):
+        parts[slot] += weight * wording.score(text)[slot]
+    return (*parts, sum(parts))
+
+
 def wording_columns(wording: Wording, recent: Sequence[Sequence[Message]]) -> Floats:
-    """The columns of `WORDING_NAMES` in log-odds: array of shape (n_rows, n_slots + 1), 0 where nothing was said."""
-    parts = [[0.0] * SLOTS for _ in recent]
-    for part, messages in zip(parts, recent, strict=True):
-        for slot, text, weight in slotted(messages):
-            part[slot] += weight * wording.score(text)[slot]
-    return with_sum(np.array(parts, dtype=np.float64).reshape(len(recent), SLOTS))
+    """The same for many: array of shape (n_rows, n_slots + 1)."""
+    rows = [wording_row(wording, messages) for messages in recent]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), SLOTS + 1)
 
 
 def with_sum(parts: Floats) -> Floats:

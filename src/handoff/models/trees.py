@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Patterns = NDArray[np.uint8]
 
 # With more the tables outgrow the time that they save: 2^8 patterns of 8 features are 16 KB a tree.
 MOST_SPLITS = 8
@@ -49,7 +50,7 @@ class SmallTrees:
         bits = max([len(found) for found in splits], default=0)
         self._features, self._tree = features, np.arange(len(trees))
         # Eight places a tree, so that its bits pack into one byte; nothing is at most NaN.
-        self._feature = np.zeros((len(trees), MOST_SPLITS), dtype=np.intp)
+        feature = np.zeros((len(trees), MOST_SPLITS), dtype=np.intp)
         self._threshold = np.full((len(trees), MOST_SPLITS), np.nan)
         missing_left = np.zeros((len(trees), MOST_SPLITS), dtype=bool)
         self._leaf = np.zeros((len(trees), 2**bits))
@@ -57,35 +58,34 @@ class SmallTrees:
         base = []
         for tree, (root, found) in enumerate(zip(trees, splits, strict=True)):
             for place, split in enumerate(found):
-                self._feature[tree, place], self._threshold[tree, place] = split.feature, split.threshold
+                feature[tree, place], self._threshold[tree, place] = split.feature, split.threshold
                 missing_left[tree, place] = split.missing_left
             worth = _worth(root, found)
             self._leaf[tree, : len(worth)] = worth[:, -1]
             # A feature with two splits has its share at the first of them.
             self._shapley[tree, : len(worth), : len(found)] = _shapley(worth, found)
             base.append(float(worth[0, 0]))
-        # Where each split reads in `_patterns`: the first half goes left where a value is missing, the second right.
-        self._column = np.where(missing_left, self._feature, self._feature + features)
+        self._splits_on = feature.ravel()
+        # Where each split reads in `patterns`: the first half goes left where a value is missing, the second right.
+        self._column = np.where(missing_left, feature, feature + features)
         self.base = math.fsum(base)
 
-    def log_odds(self, rows: Floats) -> Floats:
-        """The sum of the trees, LightGBM's to the last bit: array of shape (n_rows,), from (n_rows, n_features)."""
-        leaves = np.array([self._leaf[self._tree, self._patterns(row)] for row in rows])
+    def patterns(self, row: Floats) -> Patterns:
+        """Which splits send the row, array of shape (n_features,), to the left, as bits: array of shape (n_trees,)."""
+        # fmax and fmin pass over a missing value.
+        sided = np.concatenate((np.fmax(row, -np.inf), np.fmin(row, np.inf)))
+        return np.packbits(sided.take(self._column) <= self._threshold, axis=1, bitorder="little")[:, 0]
+
+    def log_odds(self, patterns: Patterns) -> float:
+        """The sum of the trees for a row's `patterns`, LightGBM's to the last bit."""
         # One tree after the other, as LightGBM adds them up; `sum` would pair them.
-        added: Floats = np.cumsum(leaves, axis=1)[:, -1]
-        return added
+        return float(np.cumsum(self._leaf[self._tree, patterns])[-1])
 
-    def contributions(self, row: Floats) -> Floats:
-        """What each feature adds to `base`: array of shape (n_features,)."""
-        parts = self._shapley[self._tree, self._patterns(row)]
-        sums: Floats = np.bincount(self._feature.ravel(), parts.ravel(), self._features).astype(np.float64, copy=False)
+    def contributions(self, patterns: Patterns) -> Floats:
+        """What each feature adds to `base` for a row's `patterns`: array of shape (n_features,)."""
+        parts = self._shapley[self._tree, patterns]
+        sums: Floats = np.bincount(self._splits_on, parts.ravel(), self._features).astype(np.float64, copy=False)
         return sums
-
-    def _patterns(self, row: Floats) -> NDArray[np.uint8]:
-        """Which splits send the row to the left, as bits: array of shape (n_trees,)."""
-        missing = np.isnan(row)
-        sided = np.concatenate([np.where(missing, -np.inf, row), np.where(missing, np.inf, row)])
-        return np.packbits(sided[self._column] <= self._threshold, axis=1, bitorder="little")[:, 0]
 
 
 def small_trees(booster: Any) -> SmallTrees | None:

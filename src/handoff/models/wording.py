@@ -28,7 +28,7 @@ Positions = NDArray[np.intp]
 
 CACHED_TEXTS = 10_000
 # A word's letters take 300 bytes. Longer words are nobody's, and do not come twice.
-CACHED_WORDS, LONGEST_WORD = 20_000, 40
+CACHED_WORDS, LONGEST_WORD = 8_192, 40
 
 
 class Vocabulary(msgspec.Struct, frozen=True, dict=True):
@@ -55,15 +55,16 @@ class Vocabulary(msgspec.Struct, frozen=True, dict=True):
 
     def places(self, found: Hashes) -> tuple[Positions, NDArray[np.bool_]]:
         """Where the known ones of these hashes stand, in their order, and which ones are known."""
-        at = np.searchsorted(self.hashes, found)
-        at[at == len(self.hashes)] = 0
-        known = self.hashes[at] == found if len(self.hashes) else np.zeros(len(found), dtype=np.bool_)
+        if not len(self.hashes):
+            return np.empty(0, dtype=np.intp), np.zeros(len(found), dtype=np.bool_)
+        at = self.hashes.searchsorted(found)
+        known = self.hashes.take(at, mode="clip") == found
         return at[known], known
 
     def weights(self, positions: Positions, counts: Floats) -> Floats:
         """The weights of a text's n-grams, given where they stand, in order, and how often each occurs."""
-        values: Floats = (1 + np.log(counts)) * self.rarity[positions]
-        border = int(np.searchsorted(positions, self.words_from))
+        values: Floats = (1 + np.log(counts)) * self.rarity.take(positions)
+        border = int(positions.searchsorted(self.words_from))
         _to_length(values[:border], self.letters_weigh)
         _to_length(values[border:], self.words_weigh)
         return values
@@ -143,7 +144,7 @@ class Wording:
     def _score(self, text: str) -> tuple[float, ...]:
         """One text's scores, from memory where they are known (`score`)."""
         positions, values = self._spelling.read(text)
-        total: Floats = values @ self.coefficients.grams[positions]
+        total: Floats = values @ self.coefficients.grams.take(positions, axis=0)
         if self.encoder is not None:
             vector = self.encoder.encode([text])[0] * np.float32(self.vocabulary.meaning_weighs)
             total = total + vector @ self.coefficients.meaning

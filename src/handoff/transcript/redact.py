@@ -41,7 +41,7 @@ _NOT_PERSONAL = frozenset({"[name]", ""})
 
 # A conversation comes again with every message: what was masked before is looked up, by a digest of text and names,
 # so that no unmasked text outlives its request.
-TEXTS_KEPT, MAX_CHARACTERS_KEPT = 8_192, 1_000
+TEXTS_KEPT, MAX_CHARACTERS_KEPT = 2_048, 1_000
 _kept: Kept[bytes, str] = Kept(TEXTS_KEPT)
 
 
@@ -91,7 +91,7 @@ def _masked(text: str, names: tuple[str, ...]) -> str:
     return masked
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1_024)
 def masked_id(identifier: str, secret: str | None = None) -> str:
     """An identifier that holds personal data ("ana@example.com/3") as it may be stored: masked, and with a hash that
     keeps it apart from others and the same every time. Any other identifier, and a long number, stays as it is.
