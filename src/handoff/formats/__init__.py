@@ -6,7 +6,6 @@ A new format is one entry in `FORMATS`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +23,7 @@ from handoff.formats.native import NativeWriter, read_native
 from handoff.formats.parquet import ParquetWriter, read_parquet
 from handoff.formats.queries import read_banking77, read_clinc150, read_hint3
 from handoff.formats.record import Found, Record, Reject, rejected_duplicate
+from handoff.formats.seen import SeenIds
 from handoff.formats.uss import read_uss
 from handoff.formats.zendesk import read_zendesk
 from handoff.transcript import Conversation
@@ -121,17 +121,13 @@ def files_of(source: Path, form: Format) -> list[Path]:
 def read_records(files: Iterable[Path], form: Format, column_map: ColumnMap | None = None) -> Iterator[Record]:
     """Every record of the files, in order. The second of two conversations with the same id becomes a reject."""
     read = form.read if form.name != "csv" or column_map is None else partial(read_delimited, column_map=column_map)
-    # Eight bytes for each id, not the id: with a billion conversations the chance of a false alarm is 3 %.
-    seen: set[bytes] = set()
+    seen = SeenIds()
     for path in files:
         for record in until_damaged(path, read(path)):
-            if isinstance(record, Found):
-                digest = hashlib.blake2b(record.conversation.conversation_id.encode(), digest_size=8).digest()
-                if digest in seen:
-                    yield rejected_duplicate(path, record)
-                    continue
-                seen.add(digest)
-            yield record
+            if isinstance(record, Found) and seen.comes_again(record.conversation.conversation_id):
+                yield rejected_duplicate(path, record)
+            else:
+                yield record
 
 
 def read_conversations(source: Path | str) -> Iterator[Conversation]:

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
-from hashlib import blake2b
 from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +24,7 @@ from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.formats import FORMATS, files_of, read_conversations
 from handoff.formats.groups import Group, parsed, read_groups
 from handoff.formats.record import Reject, rejected
+from handoff.formats.seen import SeenIds
 from handoff.training.signal_table import SignalStore, feature_schema, feature_table_of, signal_table
 from handoff.transcript import Conversation, to_json
 
@@ -126,17 +126,15 @@ def _of_conversations(conversations: Iterable[Conversation], path: Path) -> Iter
 
 def _checked(groups: Iterator[Group], make: Callable[[Group], _Made], processes: int) -> Iterator[_Made]:
     """What is made of each group, in their order. Raises `BadRecord` for a reject and for an id that comes again."""
-    seen: set[bytes] = set()  # as in `formats.read_records`: 8 bytes for each id
+    seen = SeenIds()
     for group, made in _mapped(groups, make, processes):
         if made.reject is not None:
             raise made.reject.error()
         for number, name in zip(group.numbers, made.ids, strict=True):
-            digest = blake2b(name.encode(), digest_size=8).digest()
-            if digest in seen:
+            if seen.comes_again(name):
                 problem = f"{name!r} is also the id of an earlier record"
                 said = Problem("conversation_id", problem, "an id of its own for each")
                 raise rejected(group.file, number, said).error()
-            seen.add(digest)
         yield made
 
 
