@@ -63,7 +63,7 @@ def test_only_so_many_words_are_remembered(monkeypatch: pytest.MonkeyPatch) -> N
     spelling = Spelling(KNOWN)
     for text in ("i want my money back", "y" * 4_000):
         assert spelling.read(text)[0].tolist() == KNOWN.read(text)[0].tolist()
-    assert len(spelling._words) <= 3
+    assert len(spelling._letters) <= 3
 
 
 @pytest.mark.parametrize("text", ["", "  ", "日本語"], ids=["empty", "spaces", "nothing that is known"])

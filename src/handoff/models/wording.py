@@ -87,31 +87,49 @@ class Spelling:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._words: Kept[str, tuple[Positions, np.uint64]] = Kept(CACHED_WORDS // 2)
+        self._letters: Kept[str, Positions] = Kept(CACHED_WORDS // 2)
 
     def read(self, text: str) -> tuple[Positions, Floats]:
         """As `Vocabulary.read`."""
-        parts = words(text)
-        if not parts:
-            return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32)
-        get = self._words.newer.get
-        seen = [get(word) or self._known(word) for word in parts]
-        found = hashed_words(np.array([total for _, total in seen]))
-        positions = np.concatenate([*(letters for letters, _ in seen), self._vocabulary.places(found)[0]])
+        parts, whole = _word_hashes(text)
+        get = self._letters.newer.get
+        letters = [known if (known := get(word)) is not None else self._known(word) for word in parts]
+        positions = np.concatenate([*letters, self._vocabulary.places(whole)[0]])
         if not len(positions):
             return positions, np.empty(0, dtype=np.float32)
         positions.sort()
         positions, counts = counted(positions)
         return positions, self._vocabulary.weights(positions, counts)
 
-    def _known(self, word: str) -> tuple[Positions, np.uint64]:
-        if len(word) > LONGEST_WORD:
-            return self._look_up(word)
-        return self._words.get(word) or self._words.put(word, self._look_up(word))
+    def _known(self, word: str) -> Positions:
+        known = self._letters.get(word)
+        if known is None:
+            known = self._vocabulary.places(hashed_letters([word])[0])[0]
+            if len(word) <= LONGEST_WORD:
+                self._letters.put(word, known)
+        return known
 
-    def _look_up(self, word: str) -> tuple[Positions, np.uint64]:
-        letters, totals = hashed_letters([word])
-        return self._vocabulary.places(letters)[0], totals[0]
+
+@functools.lru_cache(maxsize=16)  # the models read the newest text one after another
+def _word_hashes(text: str) -> tuple[list[str], Hashes]:
+    """A text's words, and the hashes of its words and pairs, which are the same for every vocabulary."""
+    parts = words(text)
+    if not parts:
+        return parts, np.empty(0, dtype=np.uint32)
+    get = _sums.newer.get
+    return parts, hashed_words(np.array([get(word) or _sum_of(word) for word in parts], dtype=np.uint64))
+
+
+def _sum_of(word: str) -> int:
+    known = _sums.get(word)
+    if known is None:
+        known = int(hashed_letters([word])[1][0])
+        if len(word) <= LONGEST_WORD:
+            _sums.put(word, known)
+    return known
+
+
+_sums: Kept[str, int] = Kept(CACHED_WORDS // 2)
 
 
 class Coefficients(msgspec.Struct, frozen=True):
