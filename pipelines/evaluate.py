@@ -12,7 +12,7 @@ from handoff.commands._models import ModelOption
 from handoff.commands._script import ForceOption, run_script, tell
 from handoff.formats import read_conversations
 from handoff.models import load, load_champion
-from handoff.models.champion import CHAMPION_FILE
+from handoff.models.champion import CHAMPION_FILE, champion
 from handoff.models.files import write_atomically
 from handoff.steps import Done, Result, Step
 
@@ -34,15 +34,16 @@ def main(
     step = Step(
         stamp=report_file.with_name(f".{report_file.name}.step.json"),
         reads=(data, model or models / name.value / CHAMPION_FILE),
-        arguments={"name": name.value, "out": report_file, "seed": seed},
+        arguments={"name": name.value, "out": report_file, "seed": seed, "teams": champion("routing", models)},
     )
 
     def work() -> Done:
         from handoff.training.evaluate import evaluate
         from handoff.training.headline import headline
+        from handoff.training.teams import routing_team
 
         loaded = load(model) if model else load_champion(name.value, models)
-        report = evaluate(loaded, read_conversations(data), seed)
+        report = evaluate(loaded, read_conversations(data), seed, routing_team(models)).report
         write_atomically(report_file, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
         return Done(f"{loaded.label}: {headline(report)}\nReport: {report_file}", (str(report_file),))
 

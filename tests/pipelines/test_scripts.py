@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +68,24 @@ def test_an_output_of_another_run_is_not_taken_for_ones_own(place: Path) -> None
     run("features", cwd=place)
     (place / "data/processed/features.parquet").write_bytes(b"something else")
     assert "Unchanged" not in run("features", cwd=place).stdout
+
+
+def test_an_evaluation_is_told_apart_by_the_teams_that_the_routing_champion_names(
+    place: Path, trained_models: Path
+) -> None:
+    write(simulate(150, 8), place / "data" / "sample", lambda: None)
+    models = place / "models"
+    shutil.copytree(trained_models, models)
+
+    def teams() -> set[str]:
+        done = run("evaluate", "escalation", cwd=place)
+        assert done.returncode == 0 and "Unchanged" not in done.stdout, done.stderr
+        report = json.loads((place / "data/processed/evaluation-escalation.json").read_text())
+        return {part["value"] for part in report["slices"] if part["by"] == "team"}
+
+    assert len(teams()) > 1
+    (models / "routing" / "champion").unlink()
+    assert teams() == set(), "without the champion the figures are others"
 
 
 @pytest.mark.parametrize(

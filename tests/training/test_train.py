@@ -109,11 +109,11 @@ def test_mlflow_serves_what_the_folder_serves_without_a_pickle(
 
 
 def test_evaluating_the_same_data_scores_the_test_side_only(first: Trained, chats: list[Conversation]) -> None:
-    again = evaluate(load(Path(first.folder)), chats, seed=7)
+    again = evaluate(load(Path(first.folder)), chats, seed=7).report
     assert isinstance(again, EscalationReport) and isinstance(first.report, EscalationReport)
     assert again.model == first.report.model
     assert again.conversations < 0.4 * CONVERSATIONS
-    other = evaluate(load(Path(first.folder)), simulate(150, SEED + 1), seed=7)
+    other = evaluate(load(Path(first.folder)), simulate(150, SEED + 1), seed=7).report
     assert isinstance(other, EscalationReport)
     assert other.scored_on.startswith("conversations other than those it was trained on")
 

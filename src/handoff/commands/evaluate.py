@@ -85,14 +85,14 @@ def evaluate_command(
         )
     from handoff.commands._conversations import counted
     from handoff.models import load, load_champion
-    from handoff.training.evaluate import evaluation
+    from handoff.training.evaluate import evaluate
     from handoff.training.teams import routing_team
 
     wanted = Wanted(early, costs, per_hour, curve, write_policy, seed)
     check_wanted(wanted)
     loaded = load(model) if model is not None else load_champion(name.value, models)
     with progress("conversations") as step:
-        found = evaluation(loaded, counted(data, step), seed, routing_team(models))
+        found = evaluate(loaded, counted(data, step), seed, routing_team(models))
         more = beyond(wanted, loaded, found, lambda: counted(data, step))
     if as_json:
         print_all(found.report, more)

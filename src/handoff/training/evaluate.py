@@ -38,12 +38,16 @@ class Evaluation(msgspec.Struct, frozen=True):
     of: int = 0
 
 
-def evaluation(
+def evaluate(
     model: Model, conversations: Iterable[Conversation], seed: int, team_of: TeamOf | None = None
 ) -> Evaluation:
-    """As `evaluate`, and which conversations were scored, for those who look at more than single messages."""
+    """How good `model` is on these conversations; `team_of` names teams to slice by.
+
+    Of the very conversations that it was trained on, only the test side is scored. Raises `NotEnoughData` when they
+    hold no label of one kind.
+    """
     if isinstance(model, RoutingModel):
-        return Evaluation(evaluate(model, conversations, seed))
+        return Evaluation(_evaluate_routing(model, routing_table(conversations), seed))
     rows = table(conversations, check_target(model.manifest.target), model.manifest.within, team_of=team_of)
     report = _evaluate_escalation(model, rows, seed)
     times = [source.started for source in rows.sources if source.started is not None]
@@ -57,19 +61,6 @@ def _held_out(model: EscalationModel, rows: Table) -> NDArray[np.bool_]:
     if rows.fingerprint != model.manifest.data.fingerprint:
         return np.ones(len(rows.sources), dtype=bool)
     return split(rows.sources, model.manifest.data.seed).test
-
-
-def evaluate(model: Model, conversations: Iterable[Conversation], seed: int) -> EscalationReport | RoutingReport:
-    """How good `model` is on these conversations.
-
-    Of the very conversations that it was trained on, only the test side is scored. Raises `NotEnoughData` when they
-    hold no label of one kind.
-    """
-    if isinstance(model, RoutingModel):
-        return _evaluate_routing(model, routing_table(conversations), seed)
-    return _evaluate_escalation(
-        model, table(conversations, check_target(model.manifest.target), model.manifest.within), seed
-    )
 
 
 def evaluate_escalation(
