@@ -66,7 +66,7 @@ class _Row:
 def uss(data: Path, name: str) -> Sample:
     """One USS set: is the customer's next rated turn dissatisfied? Seen from the message before it."""
     rows = []
-    for number, conversation in enumerate(_read(data / "uss" / f"{name}.txt.gz", "uss")):
+    for number, conversation in enumerate(read_set(data / "uss" / f"{name}.txt.gz", "uss")):
         moments = list(follow(conversation))
         last = {row.moment.index: row.y for row in labelled(conversation, moments, "dissatisfied_next", within=1)}
         rows += [_Row(moments, at, y, number, number % TEST_EVERY == 0) for at, y in last.items()]
@@ -77,7 +77,7 @@ def betold(data: Path, name: str, seen: Callable[[Conversation], int]) -> Sample
     """BETOLD seen up to a message: fitted on valid, tested on test."""
     rows: list[_Row] = []
     for test, stem in ((False, "valid"), (True, "test")):
-        for conversation in _read(data / "betold" / f"BETOLD_{stem}.json.gz", "betold"):
+        for conversation in read_set(data / "betold" / f"BETOLD_{stem}.json.gz", "betold"):
             moments = list(follow(conversation))
             at, y = (
                 seen(conversation) - 1,
@@ -91,7 +91,7 @@ def dbdc3(data: Path) -> Sample:
     """DBDC3: did most people call this turn of the bot a breakdown? Fitted on dev, tested on eval."""
     rows, number = [], 0
     for test, stem in ((False, "dev"), (True, "eval")):
-        for conversation in _read(data / "dbdc3" / f"{stem}.jsonl.gz", "dbdc3"):
+        for conversation in read_set(data / "dbdc3" / f"{stem}.jsonl.gz", "dbdc3"):
             moments, number = list(follow(conversation)), number + 1
             judged = [(at, m.label) for at, m in enumerate(conversation.messages) if m.label is not None]
             rows += [_Row(moments, at, label, number, test) for at, label in judged]
@@ -101,7 +101,7 @@ def dbdc3(data: Path) -> Sample:
 def clinc(data: Path) -> Sample:
     """CLINC150: is the query out of scope? A third of the training queries in scope, for speed; all out of scope."""
     rows = []
-    for number, conversation in enumerate(_read(data / "clinc150" / "data_full.json.gz", "clinc150")):
+    for number, conversation in enumerate(read_set(data / "clinc150" / "data_full.json.gz", "clinc150")):
         split = conversation.conversation_id.split("-")[1]
         y = int(conversation.outcome is not None and conversation.outcome.reason == OUT_OF_SCOPE)
         test = split.endswith("test")
@@ -124,7 +124,8 @@ def simulated(seed: int) -> Sample:
     return _sample("simulated", "the simulator's truth: a human is needed (no evidence about real chats)", rows)
 
 
-def _read(path: Path, form: str) -> Iterator[Conversation]:
+def read_set(path: Path, form: str) -> Iterator[Conversation]:
+    """The conversations of a file in the format of that name."""
     return (record.conversation for record in FORMATS[form].read(path) if isinstance(record, Found))
 
 

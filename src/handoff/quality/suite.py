@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from handoff.errors import BadInput, nearest
-from handoff.quality import ablation, betold, dbdc3, encoders, hint3, intents, transfer, triggers, uss
+from handoff.quality import ablation, betold, dbdc3, encoders, hint3, intents, released, transfer, triggers, uss
 from handoff.quality.row import Row
 from handoff.quality.settings import QualitySettings
 
@@ -30,6 +30,7 @@ class Part:
 
 SETS: dict[str, Part] = {
     "uss": Part(("uss",), uss.rows),
+    "released": Part(("uss",), released.rows),
     "betold": Part(("betold",), betold.rows),
     "dbdc3": Part(("dbdc3",), dbdc3.rows),
     "hint3": Part(("hint3",), hint3.rows),

@@ -1,9 +1,11 @@
 """USS: how dissatisfied a user will be with the coming turn, told from the turns before it.
 
 The protocol is that of Sun et al. (SIGIR 2021): every user turn and every OVERALL row is one sample, ten contiguous
-folds in file order, figures averaged over the folds. The parts are those of the released model, made to be fitted a few
-hundred times: the same features, n-grams and static embeddings in the same slots under one ridge regression, whose sums
-by slot the same trees read beside the features. Both learn what share of the raters gave less than 3, and what share
+folds in file order, figures averaged over the folds. The parts are those of the released model, made to be fitted a
+few hundred times: the same features, n-grams and static embeddings in the same slots under one ridge regression, whose
+sums by slot the same trees read beside the features. The released model differs: it reads n-grams alone, by logistic
+regression; it learns what most raters gave, from all messages and not the replies alone; its score is that of its
+trees. `handoff.quality.released` measures it. Here both learn what share of the raters gave less than 3, and what share
 more; only what most of them gave is scored. Every cut is chosen on out-of-fold scores of the training folds. What is
 learnt from all texts, the vocabulary and its strongest directions, knows no rating.
 """
