@@ -68,6 +68,12 @@ def test_each_text_stands_in_one_slot_and_earlier_ones_fade() -> None:
     assert max(slot for slot, _, _ in placed) < SLOTS
 
 
+def test_while_the_customer_waits_no_reply_is_the_newest() -> None:
+    said = [("customer", "a"), ("assistant", "b"), ("assistant", "c"), ("customer", "d")]
+    placed = list(slotted([Message(role=role, text=text) for role, text in said]))  # type: ignore[arg-type]
+    assert placed == [(0, "d", 1.0), (3, "c", 0.5), (3, "b", 0.25), (2, "a", 0.5)]
+
+
 def test_nothing_said_adds_nothing(rows: Table) -> None:
     wording = TextFolds(rows, rows.of % 3, penalties=(1.0,)).wording()
     assert wording_columns(wording, [()]).tolist() == [[0.0] * (SLOTS + 1)]

@@ -28,7 +28,8 @@ WORDING_FEATURES: tuple[Feature, ...] = (
         "The wording of the customer's latest message", 1,
     ),
     Feature(
-        "wording_reply_newest", "text", Said(), "What the wording of the AI's newest reply says of the risk.",
+        "wording_reply_newest", "text", Said(),
+        "What the wording of the AI's reply to the customer's newest message says of the risk; 0 until it replies.",
         "The wording of the AI's latest reply", 1,
     ),
     Feature(
@@ -38,7 +39,7 @@ WORDING_FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "wording_replies_earlier", "text", Said(),
-        "What the wording of the AI's earlier replies says of the risk, each half as much as the next.",
+        "What the wording of the AI's replies before that says of the risk, each half as much as the next.",
         "The wording of the AI's earlier replies", 1,
     ),
     Feature(
@@ -51,8 +52,12 @@ SLOTS = len(WORDING_NAMES) - 1  # the last is their sum
 
 
 def slotted(recent: Sequence[Message]) -> Iterator[tuple[int, str, float]]:
-    """Slot, text and weight of each recent message (oldest first); the slots are numbered as `WORDING_NAMES`."""
-    seen = {"customer": 0, "assistant": 0}
+    """Slot, text and weight of each recent message (oldest first); the slots are numbered as `WORDING_NAMES`.
+
+    While the customer waits for a reply, what the assistant said before is earlier: it answers another message.
+    """
+    waits = bool(recent) and recent[-1].role == "customer"
+    seen = {"customer": 0, "assistant": int(waits)}
     for message in reversed(recent):
         side = 0 if message.role == "customer" else 1
         age = seen[message.role]

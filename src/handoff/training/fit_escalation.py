@@ -43,7 +43,7 @@ PARAMETERS: dict[str, Any] = {
     "learning_rate": 0.05,
     "num_leaves": 7,
     # Rows weigh 1/n, so a leaf's sum of hessians is in conversations: it must rest on several.
-    "min_sum_hessian_in_leaf": 0.5,
+    "min_sum_hessian_in_leaf": 1.0,
     "min_data_in_leaf": 30,
     "feature_fraction": 0.6,
     "bagging_fraction": 0.8,
