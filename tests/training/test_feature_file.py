@@ -39,6 +39,16 @@ def test_written_in_groups_it_is_the_same(tmp_path: Path, monkeypatch: pytest.Mo
     assert whole.equals(groups)
 
 
+def test_groups_are_written_some_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handoff.training.feature_file.GROUP_BYTES", 5_000)
+    monkeypatch.setattr("handoff.training.feature_file.ROWS_A_WRITE", 60)
+    write_features(simulate(20, 8), tmp_path / "features.parquet", 1)
+    known = parquet.ParquetFile(tmp_path / "features.parquet").metadata
+    sizes = [known.row_group(i).num_rows for i in range(known.num_row_groups)]
+    assert len(sizes) > 1
+    assert min(sizes[:-1]) >= 60
+
+
 def test_a_run_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     def broken() -> Iterator[Conversation]:
         yield from simulate(3, 8)

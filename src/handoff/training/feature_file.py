@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 GROUP_BYTES = 2**21
 # Groups under way for each process, and those that wait for an earlier one to be written; more would fill the memory.
 GROUPS_AHEAD, GROUPS_WAITING = 2, 4
+# So many rows are written together, since some 80 KB on each writing wait in memory for the end of the file.
+ROWS_A_WRITE = 50_000
 # Collecting garbage: tens of thousands of readings live on in caches, and are not worth looking through all the time.
 GC_THRESHOLD = (100_000, 50, 100)
 
@@ -80,15 +82,28 @@ def write_features(
     conversations = rows = 0
     try:
         with parquet.ParquetWriter(temporary, feature_schema()) as writer:
+            waiting: list[Any] = []
             for made in _checked(_groups(source), partial(_made, signals), processes or len(os.sched_getaffinity(0))):
-                writer.write_table(made.table)
+                waiting.append(made.table)
+                if sum(table.num_rows for table in waiting) >= ROWS_A_WRITE:
+                    _write(writer, waiting)
                 conversations, rows = conversations + len(made.ids), rows + made.table.num_rows
                 for _ in made.ids:
                     step()
+            _write(writer, waiting)
         temporary.replace(out)
     finally:
         temporary.unlink(missing_ok=True)
     return Written(conversations, rows, len(FEATURE_NAMES), FEATURES_VERSION)
+
+
+def _write(writer: Any, waiting: list[Any]) -> None:
+    """Write the tables as one group of rows, and let go of them."""
+    import pyarrow
+
+    if waiting:
+        writer.write_table(pyarrow.concat_tables(waiting))
+        waiting.clear()
 
 
 def feature_frame(conversations: Iterable[Conversation]) -> pd.DataFrame:
