@@ -69,6 +69,8 @@ def test_every_reason_has_a_message_that_names_no_wait() -> None:
 
 BROKEN = [
     ("falling cuts", "policy.yaml", "monitor: 0.30", "monitor: 0.70", "policy.yaml, cuts"),
+    ("a cut that is no number", "policy.yaml", "monitor: 0.30", "monitor: .nan", "policy.yaml, cuts"),
+    ("a band that is no number", "policy.yaml", "trend_band: ", "trend_band: .nan  # ", "trend_band"),
     ("an unknown field", "policy.yaml", "trend_band", "trend_bend", "policy.yaml"),
     ("a row of no messages", "policy.yaml", "in_a_row: 2", "in_a_row: 0", "trigger.in_a_row"),
     ("a row longer than is looked at", "policy.yaml", "in_a_row: 2", "in_a_row: 17", "trigger.in_a_row"),
@@ -84,6 +86,11 @@ BROKEN = [
     ),
     ("no fallback", "teams.yaml", "id: general", "id: all", "no team 'general'"),
 ]
+
+
+def test_a_policy_that_is_not_there_is_not_passed_over(tmp_path: Path) -> None:
+    with pytest.raises(BadPolicy, match="no such folder"):
+        load_policy(tmp_path / "nowhere", BOOK)
 
 
 @pytest.mark.parametrize(("file", "right", "wrong", "message"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])

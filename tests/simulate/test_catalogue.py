@@ -75,4 +75,4 @@ def test_a_persona_is_the_same_for_the_same_draw() -> None:
     from random import Random
 
     world = load_world()
-    assert draw_persona(Random(1), 4, world) == draw_persona(Random(1), 4, world)
+    assert draw_persona(Random(1), "u-4", world) == draw_persona(Random(1), "u-4", world)

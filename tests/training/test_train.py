@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from handoff.errors import NotEnoughData
 from handoff.models import EscalationModel, champion, load, load_champion, read_manifest
 from handoff.models.files import digest
 from handoff.simulate import simulate
@@ -115,7 +116,26 @@ def test_evaluating_the_same_data_scores_the_test_side_only(first: Trained, chat
     assert again.conversations < 0.4 * CONVERSATIONS
     other = evaluate(load(Path(first.folder)), simulate(150, SEED + 1), seed=7).report
     assert isinstance(other, EscalationReport)
-    assert other.scored_on.startswith("conversations other than those it was trained on")
+    assert other.scored_on.startswith("conversations other than those it was trained on;")
+
+
+def test_evaluating_grown_data_scores_nobody_it_learnt_from(first: Trained, chats: list[Conversation]) -> None:
+    model, new = load(Path(first.folder)), list(simulate(150, SEED + 1))
+    grown = evaluate(model, [*chats[1:], *new], seed=7)
+    held = {source.conversation_id for source in evaluate(model, chats, 7).scored}
+    learnt = {chat.conversation_id for chat in chats} - held
+    scored = {source.conversation_id for source in grown.scored}
+    assert learnt
+    assert not learnt & scored
+    assert {source.conversation_id for source in evaluate(model, new, 7).scored} <= scored
+    assert "that it learnt from" in grown.report.scored_on
+
+
+def test_evaluating_what_it_learnt_from_alone_is_refused(first: Trained, chats: list[Conversation]) -> None:
+    model = load(Path(first.folder))
+    kept = {source.conversation_id for source in evaluate(model, chats, 7).scored}
+    with pytest.raises(NotEnoughData, match="left out since the model learnt from them"):
+        evaluate(model, [chat for chat in chats if chat.conversation_id not in kept], 7)
 
 
 def test_the_next_version_waits_to_be_promoted(home: Path, first: Trained, chats: list[Conversation]) -> None:

@@ -42,7 +42,9 @@ class EncoderReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 class DataReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a model learnt from. `fingerprint` is a digest of the conversations that it was trained and tested on.
 
-    With the same conversations, `seed` gives the same test side again (`handoff evaluate` scores no other).
+    With the same conversations, `seed` gives the same test side again. `learnt_from` are hashes of the conversations
+    and customers of the other side, none of which `handoff evaluate` scores (`training.splits.keys_of`); None in
+    versions that were trained before they were remembered.
     """
 
     fingerprint: str
@@ -50,6 +52,7 @@ class DataReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     rows: int
     seed: int
     positive_conversations: int | None = None
+    learnt_from: bytes | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

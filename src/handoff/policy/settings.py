@@ -64,8 +64,8 @@ class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cuts: Cuts
     within_seconds: Within
     only_prepare: tuple[str, ...]
-    trend_band: float
-    routing_cut: float
+    trend_band: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    routing_cut: Annotated[float, msgspec.Meta(ge=0, le=1)]
     trigger: TriggerSettings = TriggerSettings()
 
 
@@ -116,6 +116,8 @@ def load_policy(folder: Path | None = None, rules: RuleBook | None = None) -> Po
     A file that `folder` does not hold is taken from the package. With `rules`, their teams are checked too.
     Raises `BadPolicy` naming file and field.
     """
+    if folder is not None and not folder.is_dir():
+        raise BadPolicy(f"{folder}: no such folder; expected one with any of {', '.join(FILES)}")
     texts = {name: _text(folder, name) for name in FILES}
     settings = _convert("policy.yaml", texts["policy.yaml"], _Settings)
     teams = _convert("teams.yaml", texts["teams.yaml"], tuple[Team, ...])
@@ -134,7 +136,8 @@ def load_policy(folder: Path | None = None, rules: RuleBook | None = None) -> Po
 def checked_cuts(cuts: Cuts, place: str) -> Cuts:
     """The same cuts. Raises `BadPolicy` naming the place where they fall or are no probabilities."""
     values = list(msgspec.structs.astuple(cuts))
-    if values != sorted(values) or values[0] <= 0 or values[-1] > 1:
+    # Written so that what is no number fails, too.
+    if not (all(0 < value <= 1 for value in values) and values == sorted(values)):
         raise BadPolicy(f"{place}: {values}; expected rising probabilities over 0 and up to 1")
     return cuts
 

@@ -108,7 +108,7 @@ class Customers:
     def _newcomer(self) -> tuple[Persona, History]:
         number = len(self.personas)
         rng = Random(f"handoff/{self.seed}/customer/{number}")
-        self.personas.append(draw_persona(rng, number, self.world))
+        self.personas.append(draw_persona(rng, f"u-{self.seed}-{number + 1:05d}", self.world))
         self.histories.append(_earlier(rng))
         return self.personas[-1], self.histories[-1]
 
@@ -128,8 +128,8 @@ def _earlier(rng: Random) -> History:
     return history
 
 
-def draw_persona(rng: Random, number: int, world: World) -> Persona:
-    """Customer `number`, drawn from the people of the world."""
+def draw_persona(rng: Random, customer_id: str, world: World) -> Persona:
+    """A customer, drawn from the people of the world."""
     people = world.people
     locale = pick(rng, LOCALES)
     plan = pick(rng, {name: weight for name, (weight, _, _) in people.plans.items()})
@@ -137,7 +137,7 @@ def draw_persona(rng: Random, number: int, world: World) -> Persona:
     first, last = rng.choice(people.first_names[locale]), rng.choice(people.last_names[locale])
     company, domain = rng.choice(people.companies), rng.choice(people.domains)
     return Persona(
-        customer_id=f"u-{number + 1:05d}",
+        customer_id=customer_id,
         name=f"{first} {last}",
         email=f"{_plain(first)}@{_plain(company)}{domain}",
         company=company,

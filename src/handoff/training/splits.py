@@ -8,6 +8,7 @@ that leaves a lopsided test side (one customer holds most conversations), the gr
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 TEST_SHARE = 0.2
+KEY_BYTES = 8
 # Of the conversations, so many must carry a time for the split to be one by time.
 TIMED_SHARE = 0.95
 
@@ -83,6 +85,26 @@ def check_apart(parted: Split, sources: Sequence[Source]) -> Split:
         if both:
             raise ValueError(f"{kind} {min(both)!r} is on both sides of the split")
     return parted
+
+
+def keys_of(sources: Sequence[Source]) -> bytes:
+    """Eight bytes for each conversation id and customer id, sorted: what a version remembers of whom it learnt from."""
+    return b"".join(sorted({key for source in sources for key in _keys(source)}))
+
+
+def learnt_from(sources: Sequence[Source], keys: bytes) -> Mask:
+    """Which conversations share an id or a customer with those of `keys_of`: array of shape (n_sources,)."""
+    known = {keys[at : at + KEY_BYTES] for at in range(0, len(keys), KEY_BYTES)}
+    return np.array([not known.isdisjoint(_keys(source)) for source in sources], dtype=bool)
+
+
+def _keys(source: Source) -> list[bytes]:
+    found = (("conversation", source.conversation_id), ("customer", source.customer_id))
+    return [
+        hashlib.blake2b(f"{kind}/{key}".encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
+        for kind, key in found
+        if key is not None
+    ]
 
 
 def folds(sources: Sequence[Source], positive: Mask, among: Mask, count: int, seed: int) -> Integers:

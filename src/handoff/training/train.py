@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,8 +28,8 @@ from handoff.training.fit_routing import FittedRouting, fit_routing
 from handoff.training.labels import EscalationTarget, is_about_hand_offs
 from handoff.training.leaks import suspicious
 from handoff.training.report import EscalationReport, RoutingReport
-from handoff.training.rows import RoutingTable, Table, routing_table, table
-from handoff.training.splits import Split, split
+from handoff.training.rows import RoutingTable, Source, Table, routing_table, table
+from handoff.training.splits import Split, keys_of, split
 from handoff.training.teams import routing_team
 from handoff.training.trivial import trivial_policies
 from handoff.transcript import Conversation
@@ -96,7 +96,7 @@ def train_escalation(conversations: Iterable[Conversation], settings: Settings) 
         test, probabilities, trivial, settings.target, settings.within, parted.how, settings.seed
     )
     with tracking.tracked("escalation", rows.fingerprint) as run, _new_version("escalation", settings) as new:
-        manifest = _escalation_manifest(fitted, rows, new.version, run.run_id, settings)
+        manifest = _escalation_manifest(fitted, rows, parted, new.version, run.run_id, settings)
         card = escalation_card(manifest, report, leaks)
         words = wording_bytes(fitted.wording.vocabulary, fitted.wording.coefficients) if fitted.wording else None
         booster = fitted.booster.model_to_string().encode()
@@ -122,7 +122,7 @@ def train_routing(conversations: Iterable[Conversation], settings: Settings) -> 
     embeddings = embedded(encoder, texts, settings.models / EMBEDDINGS)
     fitted = fit_routing(rows, parted.train, embeddings, settings.seed)
     with tracking.tracked("routing", rows.fingerprint) as run, _new_version("routing", settings) as new:
-        manifest = _routing_manifest(fitted, encoder, rows, new.version, run.run_id, settings)
+        manifest = _routing_manifest(fitted, encoder, rows, parted, new.version, run.run_id, settings)
         wording = Wording(fitted.vocabulary, fitted.coefficients, encoder)
         report = evaluate_routing(RoutingModel(manifest, fitted.weights, wording), rows, parted, settings.seed)
         card = routing_card(manifest, report, fitted.left_out)
@@ -184,7 +184,7 @@ def _wants_promotion(name: Name, settings: Settings) -> bool:
 
 
 def _escalation_manifest(
-    fitted: FittedEscalation, rows: Table, version: str, run_id: str, settings: Settings
+    fitted: FittedEscalation, rows: Table, parted: Split, version: str, run_id: str, settings: Settings
 ) -> Manifest:
     return Manifest(
         name="escalation",
@@ -201,6 +201,7 @@ def _escalation_manifest(
             rows=len(rows),
             seed=settings.seed,
             positive_conversations=int(rows.positive.sum()),
+            learnt_from=_learnt_from(rows.sources, parted),
         ),
         run_id=run_id,
         libraries=tracking.library_versions(),
@@ -209,7 +210,13 @@ def _escalation_manifest(
 
 
 def _routing_manifest(
-    fitted: FittedRouting, encoder: Encoder, rows: RoutingTable, version: str, run_id: str, settings: Settings
+    fitted: FittedRouting,
+    encoder: Encoder,
+    rows: RoutingTable,
+    parted: Split,
+    version: str,
+    run_id: str,
+    settings: Settings,
 ) -> Manifest:
     return Manifest(
         name="routing",
@@ -223,12 +230,20 @@ def _routing_manifest(
         certain_from=fitted.certain_from,
         encoder=EncoderReference(name=encoder.name, version=encoder.version),
         data=DataReference(
-            fingerprint=rows.fingerprint, conversations=len(rows.teams), rows=len(rows.teams), seed=settings.seed
+            fingerprint=rows.fingerprint,
+            conversations=len(rows.teams),
+            rows=len(rows.teams),
+            seed=settings.seed,
+            learnt_from=_learnt_from(rows.sources, parted),
         ),
         run_id=run_id,
         libraries=tracking.library_versions(),
         files={},
     )
+
+
+def _learnt_from(sources: Sequence[Source], parted: Split) -> bytes:
+    return keys_of([source for source, learnt in zip(sources, parted.train, strict=True) if learnt])
 
 
 def _check_test_side(test: Table, target: EscalationTarget) -> None:
