@@ -120,7 +120,9 @@ def test_evaluating_the_same_data_scores_the_test_side_only(first: Trained, chat
 
 
 def test_evaluating_grown_data_scores_nobody_it_learnt_from(first: Trained, chats: list[Conversation]) -> None:
-    model, new = load(Path(first.folder)), list(simulate(150, SEED + 1))
+    model = load(Path(first.folder))
+    named = ((f"new-{chat.conversation_id}", chat) for chat in simulate(150, SEED + 1))
+    new = [msgspec.structs.replace(chat, conversation_id=name) for name, chat in named]
     grown = evaluate(model, [*chats[1:], *new], seed=7)
     held = {source.conversation_id for source in evaluate(model, chats, 7).scored}
     learnt = {chat.conversation_id for chat in chats} - held

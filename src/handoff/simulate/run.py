@@ -59,7 +59,7 @@ def _one(world: World, customers: Customers, number: int, starts: datetime, draw
     ending = aftermath.settle(scene, end, handoff)
     _remember(history, scene, ending)
     return Conversation(
-        conversation_id=f"c-{customers.seed}-{number + 1:06d}",
+        conversation_id=f"c-{number + 1:06d}",
         messages=tuple(scene.messages),
         channel=persona.channel,
         locale=persona.locale,

@@ -99,7 +99,9 @@ def learnt_from(sources: Sequence[Source], keys: bytes) -> Mask:
 
 
 def _keys(source: Source) -> list[bytes]:
-    found = (("conversation", source.conversation_id), ("customer", source.customer_id))
+    # Ids that a system counts up anew name another conversation when it began at another time.
+    conversation = f"{source.conversation_id}/{source.started}"
+    found = (("conversation", conversation), ("customer", source.customer_id))
     return [
         hashlib.blake2b(f"{kind}/{key}".encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
         for kind, key in found
