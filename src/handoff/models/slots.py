@@ -77,8 +77,3 @@ def wording_columns(wording: Wording, recent: Sequence[Sequence[Message]]) -> Fl
     """The same for many: array of shape (n_rows, n_slots + 1)."""
     rows = [wording_row(wording, messages) for messages in recent]
     return np.array(rows, dtype=np.float64).reshape(len(rows), SLOTS + 1)
-
-
-def with_sum(parts: Floats) -> Floats:
-    """The slots' parts and their sum: array of shape (n_rows, n_slots + 1)."""
-    return np.column_stack([parts, parts.sum(axis=1)])

@@ -88,12 +88,12 @@ def check_apart(parted: Split, sources: Sequence[Source]) -> Split:
 
 
 def keys_of(sources: Sequence[Source]) -> bytes:
-    """Eight bytes for each conversation id and customer id, sorted: what a version remembers of whom it learnt from."""
+    """Whom a version has learnt from: eight bytes a conversation (its id and start) and a customer, sorted."""
     return b"".join(sorted({key for source in sources for key in _keys(source)}))
 
 
 def learnt_from(sources: Sequence[Source], keys: bytes) -> Mask:
-    """Which conversations share an id or a customer with those of `keys_of`: array of shape (n_sources,)."""
+    """Which conversations are among those of `keys_of`, or of their customers: array of shape (n_sources,)."""
     known = {keys[at : at + KEY_BYTES] for at in range(0, len(keys), KEY_BYTES)}
     return np.array([not known.isdisjoint(_keys(source)) for source in sources], dtype=bool)
 

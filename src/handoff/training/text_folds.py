@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from handoff.calibration import sigmoid
 from handoff.metrics import log_loss
-from handoff.models.slots import with_sum
 from handoff.models.wording import Wording
 from handoff.training.fit_slots import SlotFit, fit_slots, slot_table
 from handoff.training.rows import Table
@@ -81,3 +80,8 @@ class TextFolds:
             log_odds = fitted.parts(self._table, rows).sum(axis=1) + fitted.intercept
             found += log_loss(self._train.y[rows], sigmoid(log_odds), self._train.weight[rows])
         return found
+
+
+def with_sum(parts: Floats) -> Floats:
+    """The slots' parts and their sum, as `wording_row` has them: array of shape (n_rows, n_slots + 1)."""
+    return np.column_stack([parts, parts.sum(axis=1)])
