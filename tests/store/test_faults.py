@@ -27,7 +27,7 @@ from tests.store.talk import JUDGE, facts_of, said, talks
 from tests.store.test_concurrency import of_length
 from tests.store.test_log import DISPUTE, decided
 
-SOON = 0.4  # the time limit of the stores here
+SOON = 2.0  # the time limit of the stores here: enough for a starved machine to open one
 # A call that has not come back by then hangs.
 LONG = 30.0
 
@@ -231,7 +231,7 @@ def test_a_server_that_says_nothing_any_more(postgresql_url: str, proxy: Proxy, 
         live.add(conversation.conversation_id, message, facts_of(conversation))
     proxy.passes.clear()
     error = finishes(lambda: live.add(conversation.conversation_id, conversation.messages[6]))
-    assert isinstance(error, StoreUnavailable) and "no answer within 0.4 s" in str(error)
+    assert isinstance(error, StoreUnavailable) and f"no answer within {SOON:g} s" in str(error)
     for known in (7, 8):
         answer = live.add_unstored(conversation.conversation_id, conversation.messages[known - 1])
         assert answer == JUDGE.answer(msgspec.structs.replace(conversation, messages=conversation.messages[:known]))
