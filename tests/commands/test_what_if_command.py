@@ -6,6 +6,7 @@ import json
 from importlib import resources
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from handoff.store import Feedback, open_store
@@ -57,6 +58,29 @@ def test_conversations_of_a_store_with_their_outcomes(tmp_path: Path, rules: Pat
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert (found["conversations"], found["labelled"], len(found["flips"])) == (1, 1, 1)
+
+
+def test_those_without_an_outcome_are_counted_and_left_out(data: Path, rules: Path) -> None:
+    going_on = msgspec.structs.replace(CHATS[3], conversation_id="goes on", outcome=None)
+    told = json.loads(run("replay", data, "--what-if", "--new-rules", rules, "--json").stdout)
+    data = write(data, (*CHATS, going_on))
+    found = json.loads(run("replay", data, "--what-if", "--new-rules", rules, "--json").stdout)
+    assert (found["conversations"], found["labelled"], found["without_outcome"], found["abandoned"]) == (7, 5, 1, 1)
+    assert found["before"]["bill"] == told["before"]["bill"]
+    said = " ".join(run("replay", data, "--what-if", "--new-rules", rules).stdout.split())
+    assert "of 5 with a known outcome; left out of them: 1 without one, 1 abandoned before anybody took over" in said
+
+
+def test_where_no_outcome_is_known_it_says_what_to_do(tmp_path: Path, rules: Path) -> None:
+    data = write(tmp_path / "open", (msgspec.structs.replace(CHATS[3], outcome=None),))
+    done = run("replay", data, "--what-if", "--new-rules", rules)
+    assert done.exit_code == 0  # what flips needs no outcome
+    assert "report outcomes (POST /outcomes), or name a file whose conversations hold `outcome`" in done.stderr
+    prices = tmp_path / "costs.yaml"
+    prices.write_text(resources.files("handoff.policy").joinpath("costs.yaml").read_text("utf-8"), "utf-8")
+    asked = run("replay", data, "--what-if", "--new-rules", rules, "--costs", prices)
+    assert asked.exit_code == 1
+    assert "Error: --costs: no conversation has a known outcome" in asked.stderr
 
 
 MISUSE = [

@@ -22,7 +22,7 @@ from handoff.policy import ACTIONS, Action
 from handoff.policy.costs import Bill, Costs, bill
 from handoff.policy.decide import DecidedBy
 from handoff.transcript import Conversation
-from handoff.transcript.outcomes import before_the_end, handed_off
+from handoff.transcript.outcomes import before_the_end, handed_off, is_censored, is_recorded
 
 Direction = Literal["stronger", "weaker"]
 
@@ -76,10 +76,16 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class WhatIf(msgspec.Struct, frozen=True):
-    """What changes between two systems. `changed` conversations have a flip, of all `conversations`."""
+    """What changes between two systems. `changed` conversations have a flip, of all `conversations`.
+
+    `labelled` of them have figures and a bill; alarms and flips need no outcome. Of the `without_outcome` nothing tells
+    how they ended, of the `abandoned` nobody knows whether a human would have taken over.
+    """
 
     conversations: int
     labelled: int
+    without_outcome: int
+    abandoned: int
     messages: int
     changed: Figure
     before: Side
@@ -109,18 +115,28 @@ def what_if(
 ) -> WhatIf:
     """Decide every conversation by both. One is in memory at a time; flips are kept."""
     old, new, flips = _Seen(), _Seen(), list[Flip]()
-    count, messages, changed, times = 0, 0, 0, _Times()
+    count, unknown, abandoned, messages, changed, times = 0, 0, 0, 0, 0, _Times()
     for conversation in conversations:
         olds, news = (_watched(judge, conversation) for judge in (before, after))
         found = tuple(flipped(conversation.conversation_id, olds, news))
         flips += found
         count, messages, changed = count + 1, messages + len(olds), changed + bool(found)
+        unknown, abandoned = unknown + (not is_recorded(conversation)), abandoned + is_censored(conversation)
         times.add(conversation)
         for seen, verdicts in ((old, olds), (new, news)):
             seen.add(verdicts, _course(conversation, verdicts, against))
     sides = [_side(judge, seen, count, times.hours, costs) for judge, seen in ((before, old), (after, new))]
     return WhatIf(
-        count, len(old.courses), messages, ratio(changed, count), sides[0], sides[1], _counts(flips), tuple(flips)
+        conversations=count,
+        labelled=len(old.courses),
+        without_outcome=unknown,
+        abandoned=abandoned,
+        messages=messages,
+        changed=ratio(changed, count),
+        before=sides[0],
+        after=sides[1],
+        counts=_counts(flips),
+        flips=tuple(flips),
     )
 
 
@@ -177,7 +193,7 @@ def _watched(judge: Judge, conversation: Conversation) -> list[Verdict]:
 
 def _course(conversation: Conversation, verdicts: Sequence[Verdict], against: Against) -> Course | None:
     handoff = handed_off(conversation)
-    y = label(conversation, handoff, against)
+    y = label(conversation, handoff, against) if is_recorded(conversation) else None
     return None if y is None else course(conversation.conversation_id, y, verdicts, handoff)
 
 

@@ -13,10 +13,10 @@ from rich.table import Column, Table
 
 from handoff.analytics.early_warning import METRICS, Figure
 from handoff.analytics.what_if import SHOWN_METRICS, Flip, Said, WhatIf, what_if
-from handoff.commands._console import console, progress
+from handoff.commands._console import console, progress, stderr
 from handoff.commands._judge import named_escalation
 from handoff.decision import Judge
-from handoff.errors import BadInput
+from handoff.errors import BadInput, NotEnoughData
 from handoff.formats import read_conversations
 from handoff.policy import Policy, TriggerSettings, load_policy
 from handoff.policy.costs import load_costs
@@ -26,6 +26,10 @@ from handoff.settings import read_settings
 from handoff.transcript import Conversation
 
 SHOWN_FLIPS = 20
+NO_OUTCOME = (
+    "no conversation has a known outcome, so nothing can be said of cost, precision, recall and lead; report outcomes "
+    "(POST /outcomes), or name a file whose conversations hold `outcome`"
+)
 _FULL = "{in_a_row: 2, highest_at_once: true, fall_back: 0.10}"
 
 
@@ -60,7 +64,7 @@ def changed(judge: Judge, changes: Changes) -> Judge:
 
 
 def run(judge: Judge, changes: Changes, read: Callable[[], Iterable[Conversation]]) -> WhatIf:
-    """Decide all conversations by both."""
+    """Decide all conversations by both. Raises `NotEnoughData` where prices are given and no outcome to bill by."""
     if changes.nothing:
         raise typer.BadParameter(
             "name what changes: --new-rules, --new-confidence, --new-policy, --new-cuts, --new-trigger or --new-model",
@@ -68,7 +72,10 @@ def run(judge: Judge, changes: Changes, read: Callable[[], Iterable[Conversation
         )
     other, costs = changed(judge, changes), load_costs(changes.costs)
     with progress("conversations") as step:
-        return what_if(judge, other, _stepping(read(), step), costs)
+        found = what_if(judge, other, _stepping(read(), step), costs)
+    if changes.costs is not None and not found.labelled:
+        raise NotEnoughData(f"--costs: {NO_OUTCOME}")
+    return found
 
 
 def from_store(url: str) -> Iterable[Conversation]:
@@ -92,11 +99,18 @@ def source(file: Path | None, store: str | None) -> Callable[[], Iterable[Conver
 def print_what_if(found: WhatIf, shipped_prices: bool) -> None:
     """Counts and bills first, then the flips one by one."""
     console.print(
-        f"{found.conversations:,} conversations, {found.messages:,} messages; {found.labelled:,} with a label. "
+        f"{found.conversations:,} conversations, {found.messages:,} messages. "
         f"Decisions flip in {_percent(found.changed)} of them, {len(found.flips):,} times",
         markup=False,
     )
-    if shipped_prices:
+    console.print(
+        f"Cost, precision, recall and lead are of {found.labelled:,} with a known outcome; left out of them: "
+        f"{found.without_outcome:,} without one, {found.abandoned:,} abandoned before anybody took over",
+        markup=False,
+    )
+    if not found.labelled:
+        stderr.print(f"Nothing to bill: {NO_OUTCOME}", markup=False, style="yellow")
+    elif shipped_prices:
         console.print("Costs by the shipped placeholders: mind their direction, not their size", style="yellow")
     console.print(_sides(found))
     if found.counts:

@@ -67,6 +67,11 @@ def is_censored(conversation: Conversation) -> bool:
     return outcome is not None and outcome.abandoned is True and not hand_offs(conversation)
 
 
+def is_recorded(conversation: Conversation) -> bool:
+    """Whether anything tells how it ended: an outcome, or a human who took over. Without both it may still go on."""
+    return conversation.outcome is not None or bool(hand_offs(conversation))
+
+
 def before_the_end(conversation: Conversation) -> Conversation:
     """The conversation without a rating that was given after its last message, or at a time nobody wrote down.
 
