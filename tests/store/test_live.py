@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import event
 
 from handoff.decision import Answer, Standing
@@ -20,7 +22,7 @@ from handoff.store import live as live_module
 from handoff.transcript import Conversation, Customer, Message
 from tests.store.conftest import Open
 from tests.store.talk import JUDGE, RULES_ONLY, facts_of, said, talks, up_to
-from tests.strategies import conversations
+from tests.strategies import EVENTS, PHRASES, conversations, roles
 
 
 @pytest.fixture
@@ -62,6 +64,43 @@ def test_messages_out_of_order_are_put_in_their_places(live: LiveConversations) 
             answer = live.add(conversation.conversation_id, message, facts_of(conversation) if index == 0 else Facts())
             arrived = tuple(m for m in conversation.messages if m in arrival[: index + 1])
             assert answer == JUDGE.answer(msgspec.structs.replace(conversation, messages=arrived))
+
+
+@st.composite
+def close_talks(draw: st.DrawFn) -> Conversation:
+    """Messages in the same seconds or a few apart, whose ids sort with their times or against them."""
+    seconds = sorted(draw(st.lists(st.integers(0, 6), min_size=2, max_size=7)))
+    messages = [
+        said(draw(st.sampled_from(PHRASES)), index, draw(roles), second, event=draw(st.sampled_from((None, *EVENTS))),
+             message_id=f"{draw(st.sampled_from(('m', 'sys-', 'z')))}{index}")
+        for index, second in enumerate(seconds, 1)
+    ]  # fmt: skip
+    messages.sort(key=lambda m: (m.sent_at, m.message_id))
+    return Conversation(conversation_id=f"c-{uuid.uuid4().hex}", messages=tuple(messages))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(conversation=close_talks(), chance=st.randoms(use_true_random=False))
+def test_in_every_order_of_arrival_the_answer_is_that_on_the_whole(
+    store: Store, conversation: Conversation, chance: random.Random
+) -> None:
+    workers = [LiveConversations(store, JUDGE) for _ in range(2)]
+    arrival = chance.sample(conversation.messages, len(conversation.messages))
+    for known, message in enumerate(arrival, 1):
+        answer = chance.choice(workers).add(conversation.conversation_id, message)
+        arrived = tuple(m for m in conversation.messages if m in arrival[:known])
+        assert answer == JUDGE.answer(msgspec.structs.replace(conversation, messages=arrived))
+
+
+def test_an_event_without_time_does_not_end_what_comes_after_it(live: LiveConversations) -> None:
+    messages = (
+        said("Hello", 1),
+        Message(role="system", text="", event="resolved", message_id="m2"),
+        said("I want a refund!", 3, seconds=10),
+    )
+    answers = [live.add("c-1", message) for message in messages]
+    assert answers[-1] == JUDGE.answer(Conversation(conversation_id="c-1", messages=messages))
+    assert answers[-1].recommendation.action == "escalate_now"
 
 
 def test_taking_the_conversation_for_itself_gives_the_same(

@@ -6,7 +6,7 @@ the facts were, and the append happens only if that still holds. Who was too lat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -42,11 +42,11 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     newest_at: datetime | None = None
     exists: bool = False
 
-    def as_conversation(self, known: Sequence[Kept]) -> Conversation:
+    def as_conversation(self, known: Iterable[Kept]) -> Conversation:
         """The conversation with these messages, in their places."""
         return Conversation(
             conversation_id=self.conversation_id,
-            messages=tuple(kept.message for kept in sorted(known, key=lambda kept: kept.place)),
+            messages=tuple(kept.message for _, kept in sorted(placed(known))),
             channel=self.facts.channel,
             locale=self.facts.locale,
             customer=self.facts.customer,
@@ -55,11 +55,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """A stored message: the how manieth that arrived, its idempotency key, its place and itself, redacted."""
+    """A stored message: the how manieth that arrived, its idempotency key and itself, redacted."""
 
     number: int
     key: str | None
-    place: Place
     message: Message
 
 
@@ -111,10 +110,14 @@ def after(header: Header, entry: Entry) -> Header:
     )
 
 
-def kept(message: Message, key: str | None, number: int, newest_at: datetime | None) -> Kept:
-    """A message that arrives as the `number`th; `newest_at` is where one without a time goes."""
-    at = message.sent_at if message.sent_at is not None else newest_at
-    return Kept(number, key, place(message.message_id or "", message.sent_at, at, number), message)
+def placed(known: Iterable[Kept], newest: Place | None = None) -> list[tuple[Place, Kept]]:
+    """Each message with its place, in the order of arrival; `newest` is the last place of those that came before."""
+    found = []
+    for each in known:
+        its_place = place(each.message, each.number, newest)
+        newest = its_place if newest is None else max(newest, its_place)
+        found.append((its_place, each))
+    return found
 
 
 def _same(name: str) -> Any:
@@ -234,7 +237,7 @@ def append(connection: Connection, seal: Seal, header: Header, entry: Entry) -> 
         connection.execute(WAIT_FOR_DISK)
     if header.messages and entry.name != header.name:
         _mask_what_is_there(connection, header, entry.name)
-    connection.execute(insert(messages), _message_row(header.conversation_id, entry))
+    connection.execute(insert(messages), _message_row(header, entry))
     if entry.decision is not None:
         insert_decisions(connection, [entry.decision])
     return True
@@ -303,17 +306,17 @@ def _change(seal: Seal, header: Header, entry: Entry, learnt: bool) -> dict[str,
     return change
 
 
-def _message_row(conversation_id: str, entry: Entry) -> dict[str, Any]:
-    message, its_place = entry.kept.message, entry.kept.place
+def _message_row(header: Header, entry: Entry) -> dict[str, Any]:
+    message = entry.kept.message
     rest = {field: value for field in _REST if (value := getattr(message, field)) is not None}
     return {
-        "conversation_id": conversation_id,
+        "conversation_id": header.conversation_id,
         "number": entry.kept.number,
         "message_id": message.message_id,
         "idempotency_key": entry.kept.key,
         "received_at": entry.received_at,
         "sent_at": message.sent_at,
-        "placed_at": its_place.at,
+        "placed_at": header.newest_at if message.sent_at is None else message.sent_at,
         "role": message.role,
         "text": message.text,
         "raw_text": entry.raw_text,
@@ -325,5 +328,4 @@ def _message_row(conversation_id: str, entry: Entry) -> dict[str, Any]:
 def _kept(row: Row[Any]) -> Kept:
     rest = msgspec.json.decode(row.rest)
     message = Message(role=row.role, text=row.text, message_id=row.message_id, sent_at=row.sent_at, **rest)
-    its_place = place(row.message_id, row.sent_at, row.placed_at, row.number)
-    return Kept(row.number, row.idempotency_key, its_place, message)
+    return Kept(row.number, row.idempotency_key, message)

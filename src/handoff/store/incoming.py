@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from handoff.errors import BadRecord, Conflict, Problem
-from handoff.store.conversations import Entry, Header, Known, kept
+from handoff.store.conversations import Entry, Header, Kept, Known
 from handoff.store.facts import UNKNOWN, Facts, fit, masked, merged, name_in, without_personal_data
 from handoff.transcript import Message
 from handoff.transcript.types import MAX_MESSAGES
@@ -52,7 +52,7 @@ class Incoming(msgspec.Struct, frozen=True):
             facts = without_personal_data(merged(facts, self.facts), name)
         message = msgspec.structs.replace(self.masked(header), message_id=message_id)
         return Entry(
-            kept=kept(message, self.key, header.messages + 1, header.newest_at),
+            kept=Kept(header.messages + 1, self.key, message),
             received_at=now,
             facts=facts,
             name=name,

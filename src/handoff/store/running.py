@@ -46,13 +46,14 @@ class Running:
 
     def take_in(self, known: Iterable[Kept]) -> None:
         """Follow these messages, in their places, which must be behind all that are in here."""
-        for each in sorted(known, key=lambda kept: kept.place):
+        for its_place, each in sorted(rows.placed(known, self._newest)):
             self.standing = self._progress.step(self._follower.add(each.message))
-            self._newest = each.place
+            self._newest = its_place
 
     def are_next(self, known: Iterable[Kept]) -> bool:
         """Whether all of these belong behind all that are in here."""
-        return self._newest is None or all(kept.place > self._newest for kept in known)
+        newest = self._newest
+        return newest is None or all(its_place > newest for its_place, _ in rows.placed(known, newest))
 
 
 def up_to_date(

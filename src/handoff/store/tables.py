@@ -68,7 +68,8 @@ conversations = Table(
     Column("sealed_name", LargeBinary),
 )
 
-# `number` counts arrivals, `placed_at` orders (places.py). `raw_text` is filled only where an administrator asks.
+# `number` counts arrivals; `placed_at` is `sent_at`, or else the newest of the conversation at arrival (places.py says
+# how the two order messages). `raw_text` is filled only where an administrator asks.
 messages = Table(
     "messages",
     metadata,
