@@ -184,6 +184,9 @@ def test_cuts_are_chosen_on_one_part_and_billed_on_the_other() -> None:
     assert bills["never"].per_100.value == pytest.approx(100 * (12 + 5 * 0.25) / 2)
     assert bills["never"].bill.missed == 1
     assert (bills["always"].bill.alarms, bills["always"].bill.needless) == (2, 1)
+    more = bills["chosen"].bill.cost - bills["served"].bill.cost
+    assert found.difference.value == pytest.approx(100 * more / 2)
+    assert found.difference.low is not None and found.difference.low <= found.difference.value
 
 
 def test_a_limit_without_times_cannot_be_kept() -> None:

@@ -147,7 +147,8 @@ def test_help_shows_an_example(command: str) -> None:
 
 def test_evaluate_judges_alarms_and_bills_policies(data: Path, models: Path, tmp_path: Path) -> None:
     curve, folder = tmp_path / "curve.png", tmp_path / "policy"
-    options = ["--costs", "shipped", "--curve", str(curve), "--write-policy", str(folder), "--models", str(models)]
+    written = ["--write-policy", str(folder), "--force"]
+    options = ["--costs", "shipped", "--curve", str(curve), *written, "--models", str(models)]
     done = RUN.invoke(app, ["evaluate", "--data", str(data), *options, "--json"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
@@ -158,6 +159,7 @@ def test_evaluate_judges_alarms_and_bills_policies(data: Path, models: Path, tmp
     assert [policy["name"] for policy in costs["policies"]] == [*names, "chosen"]
     assert curve.read_bytes().startswith(b"\x89PNG")
     assert load_policy(folder).cuts == msgspec.convert(costs["chosen"], Cuts)
+    assert f"Written: {folder / 'policy.yaml'}" in done.stderr
 
 
 def test_prices_that_are_placeholders_say_so(data: Path, models: Path) -> None:

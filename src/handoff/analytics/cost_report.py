@@ -27,6 +27,7 @@ from handoff.transcript import Conversation
 
 Read = Callable[[], Iterable[Conversation]]
 CHOSEN = "chosen"
+IN_USE = "served"
 
 
 class PolicyCost(msgspec.Struct, frozen=True):
@@ -42,7 +43,8 @@ class CostReport(msgspec.Struct, frozen=True):
     """Cuts from costs. `curve` is the cost of each cut that calls a human, on the choosing part, rules included.
 
     `choosing` and `reporting` count conversations. `capacity` is None without a limit; `slot_price` what a hand-off
-    was charged on top while choosing, 0 without a limit.
+    was charged on top while choosing, 0 without a limit. `difference` is what the chosen cuts cost more than those in
+    use, for every 100 conversations of the reporting part; negative where they save. Both bills are of the same draws.
     """
 
     choosing: int
@@ -53,7 +55,12 @@ class CostReport(msgspec.Struct, frozen=True):
     slot_price: float
     capacity: Capacity | None
     policies: tuple[PolicyCost, ...]
+    difference: Figure
     curve: tuple[CutCost, ...]
+
+    def per_100(self, policy: str) -> Figure:
+        """What that policy costs for every 100 conversations."""
+        return next(each.per_100 for each in self.policies if each.name == policy)
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -98,6 +105,7 @@ def cost_report(
         slot_price=price,
         capacity=capacity,
         policies=tuple(_priced(watched, policy, costs, seed, resamples) for policy in (*POLICIES, changed)),
+        difference=_difference(watched, costs, seed, resamples),
         curve=curve(seen.courses, costs, trigger=trigger, rules=rules, slot_price=price),
     )
 
@@ -168,13 +176,23 @@ def _priced(watched: WatchedAll, policy: AlarmPolicy, costs: Costs, seed: int, r
     first = watched.first(policy.name)
     whole = bill(endings(watched.courses), first, costs)
     each = _each_costs(watched.courses, first, costs)
+    return PolicyCost(policy.name, policy.title, whole, _per_100(each, whole.cost, seed, resamples))
+
+
+def _difference(watched: WatchedAll, costs: Costs, seed: int, resamples: int) -> Figure:
+    chosen, in_use = (_each_costs(watched.courses, watched.first(name), costs) for name in (CHOSEN, IN_USE))
+    more = chosen - in_use
+    return _per_100(more, float(more.sum()), seed, resamples)
+
+
+def _per_100(each: Floats, whole: float, seed: int, resamples: int) -> Figure:
+    """`whole`, the sum of the costs of each conversation, for every 100 of them, with its interval."""
 
     def drawn(rows: Integers) -> dict[str, float | None]:
         return {"per_100": 100 * float(each[rows].mean())}
 
-    figures = {"per_100": Figure(whole.per_100, whole.cost, whole.conversations)}
-    found = with_intervals(drawn, figures, len(each), seed, resamples)
-    return PolicyCost(policy.name, policy.title, whole, found["per_100"])
+    figure = Figure(100 * whole / len(each) if len(each) else None, whole, len(each))
+    return with_intervals(drawn, {"per_100": figure}, len(each), seed, resamples)["per_100"]
 
 
 def _each_costs(courses: Sequence[Course], first: Sequence[int | None], costs: Costs) -> Floats:

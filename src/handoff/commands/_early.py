@@ -11,13 +11,13 @@ import typer
 
 from handoff.analytics.cost_report import CostReport, Part, cost_report
 from handoff.analytics.early_report import EarlyWarning, early_warning
-from handoff.commands._console import print_json, stderr
+from handoff.commands._chosen_policy import ToWrite
+from handoff.commands._console import print_json
 from handoff.commands._early_view import print_costs, print_early_warning
 from handoff.decision import Judge
 from handoff.models import EscalationModel
 from handoff.policy import load_policy
 from handoff.policy.costs import load_costs
-from handoff.policy.write import write_policy
 from handoff.rules import load_rules
 from handoff.settings import read_settings
 from handoff.transcript import Conversation
@@ -38,6 +38,7 @@ class Wanted(msgspec.Struct, frozen=True):
     per_hour: float | None
     curve: Path | None
     policy_folder: Path | None
+    force: bool
     seed: int
 
 
@@ -47,13 +48,16 @@ def check_wanted(wanted: Wanted) -> None:
     for option, value in given.items():
         if value is not None and wanted.costs is None:
             raise typer.BadParameter("needs --costs FILE (or --costs shipped)", param_hint=option)
+    if wanted.force and wanted.policy_folder is None:
+        raise typer.BadParameter("goes with --write-policy", param_hint="--force")
 
 
 class Beyond(msgspec.Struct, frozen=True):
-    """Early warning and costs, where they were asked for and the model allows them."""
+    """Early warning and costs, where they were asked for and the model allows them, and the policy to write."""
 
     early_warning: EarlyWarning | None
     costs: CostReport | None
+    to_write: ToWrite | None
 
 
 def beyond(wanted: Wanted, model: Any, found: Evaluation, read: Callable[[], Iterable[Conversation]]) -> Beyond | None:
@@ -69,8 +73,16 @@ def beyond(wanted: Wanted, model: Any, found: Evaluation, read: Callable[[], Ite
     if wanted.early_warning:
         ids = {source.conversation_id for source in found.scored}
         early = early_warning(judge, _only(read, ids), seed=wanted.seed)
-    costs = _costs(wanted, judge, found, read) if wanted.costs is not None else None
-    return Beyond(early, costs)
+    if wanted.costs is None:
+        return Beyond(early, None, None)
+    costs, how = _costs(wanted, judge, found, read)
+    if wanted.policy_folder is None:
+        return Beyond(early, costs, None)
+    says = (
+        f"Cuts chosen by `handoff evaluate --costs {wanted.costs}` with {judge.versions.model},"
+        f" on {costs.choosing} conversations ({how}: the other side).\nFor HANDOFF_POLICY."
+    )
+    return Beyond(early, costs, ToWrite(wanted.policy_folder, judge.policy, says, settings.policy, wanted.force))
 
 
 def print_beyond(found: Beyond, wanted: Wanted) -> None:
@@ -85,11 +97,15 @@ def print_all(report: Any, found: Beyond | None) -> None:
     """The report's fields, and `early_warning` and `costs` beside them, as JSON."""
     fields = msgspec.to_builtins(report)
     if found is not None:
-        fields |= {name: value for name, value in msgspec.to_builtins(found).items() if value is not None}
+        beside = {"early_warning": found.early_warning, "costs": found.costs}
+        fields |= {name: msgspec.to_builtins(value) for name, value in beside.items() if value is not None}
     print_json(fields)
 
 
-def _costs(wanted: Wanted, judge: Judge, found: Evaluation, read: Callable[[], Iterable[Conversation]]) -> CostReport:
+def _costs(
+    wanted: Wanted, judge: Judge, found: Evaluation, read: Callable[[], Iterable[Conversation]]
+) -> tuple[CostReport, str]:
+    """The report, and how the conversations were divided."""
     from handoff.training.splits import split
 
     costs = load_costs(None if wanted.costs == SHIPPED else Path(str(wanted.costs)))
@@ -103,14 +119,7 @@ def _costs(wanted: Wanted, judge: Judge, found: Evaluation, read: Callable[[], I
     report = cost_report(judge, choosing, reporting, costs, per_hour=wanted.per_hour, seed=wanted.seed)
     if wanted.curve is not None:
         _draw(report, wanted.curve)
-    if wanted.policy_folder is not None:
-        says = (
-            f"Cuts chosen by `handoff evaluate --costs {wanted.costs}` with {judge.versions.model},"
-            f" on {report.choosing} conversations ({parted.how}: the other side).\nFor HANDOFF_POLICY."
-        )
-        written = write_policy(wanted.policy_folder, judge.policy, report.chosen, says, read_settings().policy)
-        stderr.print(f"Written: {written}; HANDOFF_POLICY={wanted.policy_folder} serves by it", markup=False)
-    return report
+    return report, parted.how
 
 
 def _draw(report: CostReport, path: Path) -> None:

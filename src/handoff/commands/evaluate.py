@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from handoff.commands._app import app
+from handoff.commands._chosen_policy import write_chosen
 from handoff.commands._console import progress
 from handoff.commands._early import Wanted, beyond, check_wanted, print_all, print_beyond
 from handoff.commands._figures import print_report
@@ -52,6 +53,9 @@ def evaluate_command(
     write_policy: Annotated[
         Path | None, typer.Option("--write-policy", help="With --costs: a new folder for HANDOFF_POLICY.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --write-policy: also cuts that cost more than those in use.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the intervals.")] = 7,
     threads: Annotated[int, typer.Option("--threads", help="Of the suite: for fitting.", min=1)] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
@@ -61,7 +65,8 @@ def evaluate_command(
     Of the very conversations that the model was trained on, only those held out at training are scored.
 
     Alarms are judged by the first in each conversation. `--costs` divides what is scored in two by customer: it
-    chooses the cuts on one part and bills every policy on the other.
+    chooses the cuts on one part and bills every policy on the other. `--write-policy` writes them, unless they cost
+    more there than those in use.
 
     `--suite public` fits and scores the project on public labelled sets instead and writes benchmarks/quality.md.
     The sets lie in ../shared/data, or where HANDOFF_BENCHMARK_DATA says.
@@ -88,7 +93,7 @@ def evaluate_command(
     from handoff.training.evaluate import evaluate
     from handoff.training.teams import routing_team
 
-    wanted = Wanted(early, costs, per_hour, curve, write_policy, seed)
+    wanted = Wanted(early, costs, per_hour, curve, write_policy, force, seed)
     check_wanted(wanted)
     loaded = load(model) if model is not None else load_champion(name.value, models)
     with progress("conversations") as step:
@@ -96,10 +101,12 @@ def evaluate_command(
         more = beyond(wanted, loaded, found, lambda: counted(data, step))
     if as_json:
         print_all(found.report, more)
-        return
-    print_report(found.report, loaded.label)
-    if more is not None:
-        print_beyond(more, wanted)
+    else:
+        print_report(found.report, loaded.label)
+        if more is not None:
+            print_beyond(more, wanted)
+    if more is not None and more.costs is not None and more.to_write is not None:
+        write_chosen(more.to_write, more.costs)
 
 
 def _kind(encoders: bool, ablation: bool) -> Kind:
