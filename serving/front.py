@@ -12,9 +12,10 @@ from bentoml import Service
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from handoff.settings import read_settings
 from serving.admission import Admission, lanes_of_worker
 from serving.guard import Guard
-from serving.logs import RequestLog
+from serving.logs import RequestLog, write_json_lines
 from serving.routes import current_service
 
 
@@ -39,6 +40,7 @@ def put_in_front() -> None:
     build = Service.to_asgi
 
     def to_asgi(service: Any, *given: Any, **named: Any) -> ASGIApp:
+        write_json_lines(read_settings())  # BentoML logs from here on
         return Admission(RequestLog(Guard(ShortWay(build(service, *given, **named)))), lanes_of_worker())
 
     Service.to_asgi = to_asgi  # type: ignore[method-assign]

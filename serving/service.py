@@ -30,7 +30,6 @@ from serving.gate import gate_of_worker
 from serving.http import Fault, Refused, conversation_id, json_response, read_body, refusal, request_id
 from serving.lean import import_lightgbm_alone
 from serving.ledger import Ledger
-from serving.logs import write_json_lines
 from serving.metrics import Gauges, metrics_of_worker
 from serving.records import Rules, Status, rule_records
 from serving.roles import MESSAGES
@@ -87,7 +86,6 @@ class HandoffService:
 
     def __init__(self) -> None:
         self.settings = read_settings()
-        write_json_lines(self.settings)
         import_lightgbm_alone()
         self.current = CurrentJudge(self.settings)
         self.rules: Rules = rule_records(self.current.judge.rules, self.current.judge.policy)
