@@ -10,13 +10,14 @@ import msgspec
 from handoff.errors import BadRecord, Problem
 from handoff.settings import Settings
 from handoff.store import Facts, Feedback
-from handoff.transcript import Conversation, Message, check, from_object, parse
+from handoff.transcript import Conversation, Message, Outcome, check, from_object, parse
 from handoff.transcript.parse import problem_of
 from serving.http import Refused
 from serving.nesting import is_nested_deeper
 
 # A caller with a thousand bad elements learns enough from the first.
 NAMED_ELEMENTS = 20
+MOST_OF_A_NAME = 40
 
 # What the body of a message may say of its conversation.
 BESIDE_MESSAGE = ("customer", "environment", "channel", "locale")
@@ -119,7 +120,20 @@ def one_feedback(body: bytes, limits: Settings = DEFAULTS) -> Feedback:
         raise Refused(400, why, error.problem) from None
     except UnicodeError:
         raise Refused(400, why, Problem("", "half of a surrogate pair", "valid Unicode")) from None
+    if feedback.says_nothing and (unknown := _unknown_fields(value)):
+        raise Refused(400, why, *unknown[:NAMED_ELEMENTS])
     return msgspec.structs.replace(feedback, outcome=checked.outcome)
+
+
+def _unknown_fields(value: dict[str, Any]) -> list[Problem]:
+    """The fields of a report that stand for nothing, each with those that do."""
+    parts = (("", value, Feedback), ("outcome.", value.get("outcome") or {}, Outcome))
+    return [
+        Problem(f"{prefix}{field[:MOST_OF_A_NAME]}", "unknown", f"one of {', '.join(kind.__struct_fields__)}")
+        for prefix, part, kind in parts
+        for field in part
+        if field not in kind.__struct_fields__
+    ]
 
 
 def _served(body: bytes, limits: Settings) -> Conversation:

@@ -258,10 +258,23 @@ def test_an_outcome_is_stored_once(kept: Running) -> None:
     assert kept.post("/outcomes", keyed | {"agree": True}).status_code == 409
 
 
+def test_an_outcome_that_says_nothing_names_what_it_may_have_meant(rules_only: Running) -> None:
+    misspelt = {"conversation_id": "o-2", "agreed": True, "outcome": {"tema": "billing"}}
+    reply = rules_only.post("/outcomes", misspelt)
+    assert reply.status_code == 400
+    outer, inner = reply.json()["detail"]
+    assert (outer["path"], outer["problem"]) == ("agreed", "unknown") and "agree, outcome" in outer["expected"]
+    assert (inner["path"], inner["problem"]) == ("outcome.tema", "unknown") and "team, tier" in inner["expected"]
+    assert rules_only.post("/outcomes", misspelt | {"agree": True}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [
         ({"conversation_id": "o-1"}, ""),
+        ({"conversation_id": "o-1", "outcome": {}}, ""),
+        ({"conversation_id": "o-1", "outcome": {"team": None}}, ""),
+        ({"conversation_id": "o-1", "outcome": {"tema": "billing"}}, "outcome.tema"),
         ({"agree": True}, "conversation_id"),
         ({"conversation_id": "o-1", "agree": "yes"}, "agree"),
         ({"conversation_id": "o-1", "outcome": {"tier": 9}}, "outcome.tier"),

@@ -32,6 +32,11 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     agree: bool | None = None
     outcome: Outcome | None = None
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether neither an opinion is in it nor anything that happened."""
+        return self.agree is None and self.outcome in (None, Outcome())
+
 
 class Reported(msgspec.Struct, frozen=True):
     """Feedback as it is stored, and when it came. Its key is always there."""
@@ -89,7 +94,7 @@ def read_outcomes(connection: Connection, conversation_id: str) -> list[Reported
 
 
 def _prepared(feedback: Feedback, names: tuple[str, ...]) -> Feedback:
-    if feedback.agree is None and feedback.outcome is None:
+    if feedback.says_nothing:
         raise BadRecord(Problem("", "neither outcome nor agree", "what happened (outcome), or agree: true or false"))
     check_storable(feedback, "")
     outcome = None if feedback.outcome is None else _masked(feedback.outcome, names)
