@@ -63,5 +63,34 @@ def test_a_run_that_breaks_leaves_the_earlier_file_alone(tmp_path: Path) -> None
     assert [p.name for p in tmp_path.iterdir()] == ["conversations.jsonl"]
 
 
+def test_an_earlier_simulation_is_replaced(tmp_path: Path) -> None:
+    for seed in (3, 4, -5):
+        done = run("--conversations", 10, "--seed", seed, "--out", tmp_path)
+        assert done.exit_code == 0, done.output
+    assert [parse(line) for line in (tmp_path / "conversations.jsonl").read_bytes().splitlines()] == list(
+        simulate(10, -5)
+    )
+
+
+OTHERS = {
+    "an ingested conversation": ("conversations.jsonl", b'{"conversation_id": "x", "messages": []}\n'),
+    "one more behind simulated ones": ("conversations.jsonl", None),
+    "no conversation": ("conversations.jsonl", b"id,text\n\xff"),
+    "another file": ("features.parquet", b"PAR1"),
+}
+
+
+@pytest.mark.parametrize(("name", "holds"), OTHERS.values(), ids=OTHERS)
+def test_what_it_did_not_write_is_not_overwritten(tmp_path: Path, name: str, holds: bytes | None) -> None:
+    if holds is None:
+        run("--conversations", 3, "--out", tmp_path)
+        holds = (tmp_path / name).read_bytes() + b'{"conversation_id": "x", "messages": []}\n'
+    (tmp_path / name).write_bytes(holds)
+    done = run("--conversations", 3, "--out", tmp_path)
+    assert done.exit_code == 1
+    assert name in done.stderr and "name another folder with --out, or remove it first" in done.stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: holds}
+
+
 def test_help_has_an_example() -> None:
     assert "handoff simulate --conversations 2000 --seed 7" in " ".join(run("--help").stdout.replace("│", "").split())

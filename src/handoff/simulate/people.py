@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,14 @@ NEW_CUSTOMERS = 0.5
 
 LOCALES = {"en": 0.92, "es": 0.025, "de": 0.02, "fr": 0.02, "pt": 0.015}
 CHANNELS = {"web": 0.62, "mobile": 0.24, "email": 0.14}
+
+# The id of a customer: the seed of their world, and their number in it.
+CUSTOMER_ID = re.compile(r"u-(?P<seed>-?\d+)-\d{5,}")
+
+
+def customer_id(seed: int, number: int) -> str:
+    """The id of the customer with that number, from 0."""
+    return f"u-{seed}-{number + 1:05d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,7 @@ class Customers:
     def _newcomer(self) -> tuple[Persona, History]:
         number = len(self.personas)
         rng = Random(f"handoff/{self.seed}/customer/{number}")
-        self.personas.append(draw_persona(rng, f"u-{self.seed}-{number + 1:05d}", self.world))
+        self.personas.append(draw_persona(rng, customer_id(self.seed, number), self.world))
         self.histories.append(_earlier(rng))
         return self.personas[-1], self.histories[-1]
 

@@ -42,6 +42,11 @@ def _endless(seed: int, start: datetime) -> Iterator[Conversation]:
         yield _one(world, customers, number, starts, (offset + number * GOLDEN) % 1.0, rng)
 
 
+def conversation_id(number: int) -> str:
+    """The id of the conversation with that number, from 0."""
+    return f"c-{number + 1:06d}"
+
+
 def _one(world: World, customers: Customers, number: int, starts: datetime, draw: float, rng: Random) -> Conversation:
     likely, _ = issue_at(world.speeches["en"], draw)
     persona, history = customers.next(rng, likely, starts)
@@ -59,7 +64,7 @@ def _one(world: World, customers: Customers, number: int, starts: datetime, draw
     ending = aftermath.settle(scene, end, handoff)
     _remember(history, scene, ending)
     return Conversation(
-        conversation_id=f"c-{number + 1:06d}",
+        conversation_id=conversation_id(number),
         messages=tuple(scene.messages),
         channel=persona.channel,
         locale=persona.locale,

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import msgspec
 
+from handoff.errors import BadInput
 from handoff.formats.native import NativeWriter
+from handoff.simulate.people import CUSTOMER_ID
+from handoff.simulate.run import conversation_id
 from handoff.transcript import Conversation
 
 FILE_NAME = "conversations.jsonl"
@@ -26,8 +29,23 @@ class Written(msgspec.Struct, frozen=True):
     last: str | None
 
 
+class _Customer(msgspec.Struct):
+    customer_id: str
+
+
+class _Ids(msgspec.Struct):
+    """What of a line tells who wrote it."""
+
+    conversation_id: str
+    customer: _Customer
+
+
 def write(conversations: Iterable[Conversation], out: Path, on_conversation: Callable[[], object]) -> Written:
-    """Write the conversations to `out`/conversations.jsonl, in one step once all are there."""
+    """Write the conversations to `out`/conversations.jsonl, in one step once all are there.
+
+    An earlier simulation is replaced. Raises `BadInput` where `out` holds anything else.
+    """
+    _check_nothing_lost(out)
     out.mkdir(parents=True, exist_ok=True)
     file = out / FILE_NAME
     partial = out / f".{FILE_NAME}.{os.getpid()}.partial"
@@ -54,3 +72,32 @@ def _write(conversations: Iterable[Conversation], partial: Path, file: Path, ste
             step()
     first, last = (starts[0], starts[-1]) if starts else (None, None)
     return Written(str(file), count, messages, len(customers), escalated, first, last)
+
+
+def _check_nothing_lost(out: Path) -> None:
+    """Nothing is in the folder but what a simulation left there (and hidden files)."""
+    remedy = "name another folder with --out, or remove it first"
+    if out.exists() and not out.is_dir():
+        raise BadInput(f"{out}: a file; expected a folder to write to")
+    found = sorted(path.name for path in out.glob("[!.]*"))
+    others = [name for name in found if name != FILE_NAME]
+    if others:
+        raise BadInput(f"{out}: holds {others[0]}, which no simulation wrote; {remedy}")
+    if found and not _is_simulated(out / FILE_NAME):
+        raise BadInput(f"{out / FILE_NAME}: holds conversations that are not simulated; {remedy}")
+
+
+def _is_simulated(file: Path) -> bool:
+    """Whether every line has the ids of a simulation with one seed, in their order."""
+    seeds: set[str] = set()
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines):
+            try:
+                ids = msgspec.json.decode(line, type=_Ids)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return False
+            customer = CUSTOMER_ID.fullmatch(ids.customer.customer_id)
+            if ids.conversation_id != conversation_id(number) or customer is None:
+                return False
+            seeds.add(customer["seed"])
+    return len(seeds) <= 1
