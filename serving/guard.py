@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from handoff.errors import Problem
 from handoff.settings import read_settings
 from serving.gate import gate_of_worker
-from serving.http import NAMED, REQUEST_ID, Refused, refusal, with_plain_path
+from serving.http import NAMED, REQUEST_ID, Refused, check_route, refusal, with_plain_path
 
 JSON_TYPES = ("application/json", "text/json")
 # What a caller may name its request: anything that a log line and a header can carry as it is.
@@ -80,6 +80,7 @@ class Guard:
         if size > most:
             raise Refused(431, "The head is too large", Problem("", f"{size:,} bytes", f"at most {most:,} bytes"))
         self._gate.check(scope, headers)
+        check_route(scope["path"], scope["method"])
         media_type = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
         if scope["method"] == "POST" and media_type and media_type not in JSON_TYPES:
             raise Refused(415, "The body is not JSON", Problem("content-type", media_type[:100], JSON_TYPES[0]))

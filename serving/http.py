@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -17,14 +18,16 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from handoff.errors import Problem
-from serving.roles import MESSAGES, ROLE_OF, UNKNOWN
+from serving.roles import MESSAGES, ROLE_OF, UNKNOWN, methods_of
 
 REQUEST_ID = "handoff.request_id"
 # The id of the request that is being worked on, for the lines that it causes in the log.
 NAMED: ContextVar[str | None] = ContextVar("request_id", default=None)
 # Where the value in the path of MESSAGES waits while the path stands as it is written there.
 _CONVERSATION_ID = "handoff.conversation_id"
-_IN_PATH = re.compile(r"/conversations/(.+)/messages", re.DOTALL)
+_IN_PATH = re.compile(rb"/conversations/(.+)/messages", re.DOTALL)
+_NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -80,8 +83,15 @@ def request_id(request: Request) -> str:
 
 
 def conversation_id(request: Request) -> str:
-    """The conversation that the path names."""
-    return str(request.scope[_CONVERSATION_ID])
+    """The conversation that the path names. Raises `Refused` where it is not percent-encoded UTF-8: made into something
+    readable, different ids would become one."""
+    raw: bytes = request.scope[_CONVERSATION_ID]
+    if _NO_ESCAPE.search(raw):
+        raise _not_an_id("a % without two hexadecimal digits")
+    try:
+        return unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError:
+        raise _not_an_id("bytes that are no UTF-8") from None
 
 
 def with_plain_path(scope: Scope) -> Scope:
@@ -89,10 +99,25 @@ def with_plain_path(scope: Scope) -> Scope:
     path = scope.get("path", "")
     if path in ROLE_OF and (path != MESSAGES or _CONVERSATION_ID in scope):
         return scope
-    found = _IN_PATH.fullmatch(path)
+    found = _IN_PATH.fullmatch(scope["raw_path"])
     if found is None:
         return {**scope, "path": UNKNOWN, "raw_path": UNKNOWN.encode()}
     return {**scope, "path": MESSAGES, "raw_path": MESSAGES.encode(), _CONVERSATION_ID: found[1]}
+
+
+def _not_an_id(found: str) -> Refused:
+    return Refused(400, "The path is not usable", Problem("conversation_id", found, "percent-encoded UTF-8"))
+
+
+def check_route(path: str, method: str) -> None:
+    """Raise `Refused`: 404 where there is no such route, 405 where it does not take the method."""
+    if path not in ROLE_OF:
+        raise Refused(404, "There is no such route", Problem("", "an unknown path", "a route that /docs lists"))
+    methods = methods_of(path)
+    if method not in methods:
+        allowed = ", ".join(methods)
+        problem = Problem("", method[:20], allowed)
+        raise Refused(405, "This route does not take this method", problem, headers={"allow": allowed})
 
 
 async def read_body(request: Request, limit: int, seconds: float) -> bytes:
@@ -117,9 +142,10 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
         raise Refused(408, "The body does not come", problem) from None
     except ClientDisconnect:  # nobody will read this answer; it keeps the log and the metrics free of false alarms
         raise Refused(400, "The body was cut short", Problem("", f"{size:,} bytes", "the whole body")) from None
-    if size == 0:
+    body = b"".join(chunks).removeprefix(_BYTE_ORDER_MARK)
+    if not body:
         raise Refused(400, "The body is empty", Problem("", "an empty body", "JSON"))
-    return b"".join(chunks)
+    return body
 
 
 def _too_large(found: str, limit: int) -> Refused:

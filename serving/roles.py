@@ -35,6 +35,11 @@ ROLE_OF: dict[str, Role | None] = {
 CLOSED = frozenset({"/schema.json"})
 
 
+def methods_of(path: str) -> tuple[str, ...]:
+    """The methods that a path of the table takes."""
+    return ("POST",) if ROLE_OF[path] in ("predict", "feedback") else ("GET", "HEAD")
+
+
 def role_of(path: str) -> Role | None:
     """What a caller of this path must be allowed to do; None where everybody may."""
     return ROLE_OF.get(path, "administer")

@@ -168,9 +168,44 @@ def test_an_unknown_query_is_refused(rules_only: Running) -> None:
     assert answer.json()["detail"] == [{"path": "?explain", "problem": "maybe", "expected": "always, or leave it out"}]
 
 
-@pytest.mark.parametrize("path", ["/predict", "/predict_batch"])
-def test_predictions_are_posted(rules_only: Running, path: str) -> None:
-    assert rules_only.get(path).status_code == 405
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/predict", "POST"),
+        ("PUT", "/predict_batch", "POST"),
+        ("GET", "/conversations/c-1/messages", "POST"),
+        ("OPTIONS", "/outcomes", "POST"),
+        ("POST", "/rules", "GET, HEAD"),
+        ("DELETE", "/metrics", "GET, HEAD"),
+        ("POST", "/static_content/swagger-ui.css", "GET, HEAD"),
+    ],
+)
+def test_another_method_is_told_which_there_are(rules_only: Running, method: str, path: str, allowed: str) -> None:
+    answer = rules_only.client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert answer.json()["detail"] == [{"path": "", "problem": method, "expected": allowed}]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/livez"), ("HEAD", "/docs"), ("HEAD", "/metrics")])
+def test_the_other_routes_are_read(rules_only: Running, method: str, path: str) -> None:
+    assert rules_only.client.request(method, path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/rules/", "/static_content/other.css", "/schema.json"])
+def test_a_path_that_nobody_knows_is_answered_as_any_error(rules_only: Running, path: str) -> None:
+    answer = rules_only.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
+    assert answer.json() == {
+        "error": "There is no such route",
+        "detail": [{"path": "", "problem": "an unknown path", "expected": "a route that /docs lists"}],
+    }
+
+
+@pytest.mark.parametrize(("path", "one", "many"), [("/predict", b"", b""), ("/predict_batch", b"[", b"]")])
+def test_a_byte_order_mark_is_passed_over(rules_only: Running, path: str, one: bytes, many: bytes) -> None:
+    mark = b"\xef\xbb\xbf"
+    assert rules_only.post(path, mark + one + msgspec.json.encode(CALM) + many).status_code == 200
+    assert rules_only.post(path, mark).json()["error"] == "The body is empty"
 
 
 json_values = st.recursive(

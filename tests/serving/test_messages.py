@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -237,6 +239,36 @@ def test_a_bad_message_is_named_and_not_stored(rules_only: Running, body: bytes,
     reply = rules_only.post("/conversations/bad/messages", body)
     assert reply.status_code == 400, reply.text
     assert [problem["path"] for problem in reply.json()["detail"]] == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("%ff", "bytes that are no UTF-8"),
+        ("a%e2%82", "bytes that are no UTF-8"),
+        ("%ed%a0%80", "bytes that are no UTF-8"),
+        ("%zz", "a % without two hexadecimal digits"),
+        ("100%", "a % without two hexadecimal digits"),
+        ("%00", "control character U+0000"),
+        ("x" * 201, "a text of 201 characters"),
+    ],
+)
+def test_a_path_that_names_no_conversation_is_refused(rules_only: Running, name: str, problem: str) -> None:
+    """httpx would mend such a path."""
+    body = b'{"role": "customer", "text": "hi"}'
+    with socket.create_connection(("127.0.0.1", rules_only.port), timeout=20) as caller:
+        head = "POST /conversations/%s/messages HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+        caller.sendall((head % (name, len(body))).encode() + body)
+        head, _, answer = b"".join(iter(lambda: caller.recv(4096), b"")).decode().partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 400 ")
+    (found,) = json.loads(answer)["detail"]
+    assert (found["path"], found["problem"]) == ("conversation_id", problem)
+
+
+def test_the_id_in_a_path_may_hold_anything_else(rules_only: Running) -> None:
+    for name, conversation_id in {"a%20b": "a b", "a%2Fb": "a/b", "%C3%A9" * 200: "é" * 200, "100%25": "100%"}.items():
+        reply = rules_only.post(f"/conversations/{name}/messages", {"role": "customer", "text": "hi"})
+        assert reply.json()["conversation_id"] == conversation_id
 
 
 def test_metrics_name_the_route_and_no_conversation(rules_only: Running) -> None:
