@@ -9,7 +9,7 @@ import typer
 
 from handoff.commands._models import ModelOption
 from handoff.commands._script import ForceOption, run_script, tell
-from handoff.models import champion, promote
+from handoff.models import champion, promote, read_manifest
 from handoff.models.champion import CHAMPION_FILE
 from handoff.steps import Done, Result, Step
 
@@ -40,7 +40,9 @@ def main(
         registered = set_champion(name.value, crowned.version)
         was = f", instead of version {before.version}" if before and before.version != crowned.version else ""
         known = f"version {registered} in MLflow's registry" if registered else "not known to MLflow's registry"
-        says = f"{name.value}/{crowned.version} ({known}) is the champion{was}"
+        doubt = read_manifest(folder / crowned.version).doubt
+        mind = f"\nMind that it is {doubt}" if doubt else ""
+        says = f"{name.value}/{crowned.version} ({known}) is the champion{was}{mind}"
         return Done(says, (str(folder / CHAMPION_FILE),))
 
     result = step.run(work, force=force)

@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 
 from handoff.commands import app
 from handoff.formats import NativeWriter
+from handoff.models import read_manifest
+from handoff.models.artifact import rewrite_manifest
 from handoff.policy import load_policy
 from handoff.policy.settings import Cuts
 from handoff.simulate import simulate
@@ -116,6 +118,15 @@ def test_promote_and_roll_back(models: Path) -> None:
     assert json.loads(promoted.stdout) == {"name": "escalation", "version": "2", "before": "1", "registered": None}
     back = RUN.invoke(app, ["promote", "escalation", "--rollback", "--models", str(models)])
     assert "escalation/1 is the champion now (before: 2)" in back.output
+
+
+@pytest.mark.parametrize("doubt", [None, "not known to be better than a trivial policy: …"])
+def test_a_version_in_doubt_is_promoted_with_a_word_of_warning(models: Path, doubt: str | None) -> None:
+    folder = models / "escalation" / "1"
+    rewrite_manifest(folder, msgspec.structs.replace(read_manifest(folder), doubt=doubt))
+    done = RUN.invoke(app, ["promote", "escalation", "--version", "1", "--models", str(models)])
+    assert done.exit_code == 0, done.output
+    assert (f"Mind that escalation/1 is {doubt}" in done.stderr) == (doubt is not None)
 
 
 @pytest.mark.parametrize(

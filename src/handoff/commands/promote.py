@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from handoff.commands._app import app
-from handoff.commands._console import console, print_json
+from handoff.commands._console import console, print_json, stderr
 from handoff.commands._models import ModelOption
 
 
@@ -34,7 +34,9 @@ def promote_command(
 ) -> None:
     """Make a version the champion, once it has passed its exam; the service changes over by itself.
 
-    Writes MODELS/NAME/champion in one step and moves the alias `champion` in MLflow's registry.
+    Writes MODELS/NAME/champion in one step and moves the alias `champion` in MLflow's registry. The exam asks whether
+    the version answers as when it was trained; that its test did not show it better than a trivial policy is said, and
+    no reason to refuse.
 
     Example: `handoff promote escalation --version latest`
     """
@@ -49,6 +51,9 @@ def promote_command(
     from handoff.training import tracking
 
     registered = tracking.set_champion(name.value, crowned.version)
+    doubt = trained.read_manifest(models / name.value / crowned.version).doubt
+    if doubt is not None:
+        stderr.print(f"Mind that {name.value}/{crowned.version} is {doubt}", markup=False, style="yellow")
     promoted = Promoted(name.value, crowned.version, before.version if before else None, registered)
     print_json(promoted) if as_json else _print(promoted)
 

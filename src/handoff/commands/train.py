@@ -119,6 +119,8 @@ def _print(trained: Trained, model: ModelOption, models: Path) -> None:
             style="yellow",
             markup=False,
         )
+    if trained.doubt is not None:
+        console.print(f"{trained.label} is {trained.doubt}", style="yellow", markup=False)
     console.print(f"{trained.label}: {trained.folder} (model card: {trained.folder}/card.md)", markup=False)
     registered = f"version {trained.registered} of '{model.value}'" if trained.registered else "not registered"
     console.print(f"MLflow: run {trained.run_id}, {registered}, at {trained.tracking_uri}", markup=False)

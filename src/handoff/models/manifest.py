@@ -60,7 +60,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Escalation has `calibration`, and where it reads wordings `wording.npz`, whose columns come last; routing has
     `wording.npz`, `teams`, `encoder`, `temperature` and `certain_from`, the lowest probability of the first team at
-    which it says that it is certain (None: never).
+    which it says that it is certain (None: never). `doubt` is what its test says against letting it serve, if anything;
+    it is repeated when the version is promoted.
     """
 
     format: int = FORMAT
@@ -78,6 +79,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     encoder: EncoderReference | None = None
     data: DataReference
     run_id: str | None = None
+    doubt: str | None = None
     libraries: dict[str, str]
     files: dict[str, str]
 

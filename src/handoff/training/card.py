@@ -84,6 +84,7 @@ def routing_card(manifest: Manifest, report: RoutingReport, left_out: tuple[str,
         "",
         "## Limits",
         "",
+        *_doubt(manifest),
         "- It learns who took such conversations, not who should have.",
         "- English sentences are what its encoder knows; other languages are routed by the features and by chance.",
     ]
@@ -162,6 +163,7 @@ def _slices(parts: tuple[Slice, ...], weakest: Slice | None) -> list[str]:
 
 def _limits(manifest: Manifest, report: EscalationReport, suspicious: dict[str, float]) -> list[str]:
     lines = [
+        *_doubt(manifest),
         "- It learns what was done, not what should have been: a desk that escalates too late teaches it to.",
         f"- {report.positive_conversations} positive conversations are behind the figures above; mind the intervals.",
     ]
@@ -181,6 +183,10 @@ def _limits(manifest: Manifest, report: EscalationReport, suspicious: dict[str, 
         for name, figure in suspicious.items()
     ]
     return lines
+
+
+def _doubt(manifest: Manifest) -> list[str]:
+    return [f"- **It is {manifest.doubt}.**"] if manifest.doubt else []
 
 
 def _number(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handoff.training.card import shown
+from handoff.training.doubt import best_trivial
 from handoff.training.report import EscalationReport, RoutingReport
 
 
@@ -12,9 +13,8 @@ def headline(report: EscalationReport | RoutingReport) -> str:
 
 
 def _escalation(report: EscalationReport) -> str:
-    known = {name: f for name, by in report.trivial.items() if (f := by["auroc"]).value is not None}
-    best = max(known, key=lambda name: known[name].value or 0.0, default=None)
-    beside = f" ({best}: {shown(known[best])})" if best else ""
+    best = best_trivial(report)
+    beside = f" ({best[0]}: {shown(best[1])})" if best else ""
     return f"AUROC {shown(report.model['auroc'])}{beside} on {report.conversations:,} conversations"
 
 

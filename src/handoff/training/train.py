@@ -19,6 +19,7 @@ from handoff.models.routing import RoutingModel, weights_bytes
 from handoff.models.wording import Wording, wording_bytes
 from handoff.training import build, log, tracking
 from handoff.training.card import escalation_card, routing_card
+from handoff.training.doubt import doubt
 from handoff.training.embeddings import FOLDER as EMBEDDINGS
 from handoff.training.embeddings import embedded
 from handoff.training.evaluate import evaluate_escalation, evaluate_routing
@@ -59,7 +60,10 @@ class Settings:
 
 
 class Trained(msgspec.Struct, frozen=True, kw_only=True):
-    """A trained version: where it is, what it is, and how good it is on the test side."""
+    """A trained version: where it is, what it is, and how good it is on the test side.
+
+    `doubt` is what the test says against letting it serve, None where the version beats every trivial policy.
+    """
 
     folder: str
     label: str
@@ -71,6 +75,7 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     conversations_read: int
     features: int
     suspicious: dict[str, float]
+    doubt: str | None
     report: EscalationReport | RoutingReport
 
 
@@ -96,7 +101,7 @@ def train_escalation(conversations: Iterable[Conversation], settings: Settings) 
         test, probabilities, trivial, settings.target, settings.within, parted.how, settings.seed
     )
     with tracking.tracked("escalation", rows.fingerprint) as run, _new_version("escalation", settings) as new:
-        manifest = _escalation_manifest(fitted, rows, parted, new.version, run.run_id, settings)
+        manifest = _escalation_manifest(fitted, rows, parted, new.version, run.run_id, settings, report)
         card = escalation_card(manifest, report, leaks)
         words = wording_bytes(fitted.wording.vocabulary, fitted.wording.coefficients) if fitted.wording else None
         booster = fitted.booster.model_to_string().encode()
@@ -125,6 +130,7 @@ def train_routing(conversations: Iterable[Conversation], settings: Settings) -> 
         manifest = _routing_manifest(fitted, encoder, rows, parted, new.version, run.run_id, settings)
         wording = Wording(fitted.vocabulary, fitted.coefficients, encoder)
         report = evaluate_routing(RoutingModel(manifest, fitted.weights, wording), rows, parted, settings.seed)
+        manifest = msgspec.structs.replace(manifest, doubt=doubt(report))
         card = routing_card(manifest, report, fitted.left_out)
         reference = manifest.encoder.folder_name if manifest.encoder else ""
         words = wording_bytes(fitted.vocabulary, fitted.coefficients)
@@ -172,6 +178,7 @@ def _finish(
         conversations_read=conversations_read,
         features=features,
         suspicious=leaks,
+        doubt=doubt(report),
         report=report,
     )
 
@@ -184,7 +191,13 @@ def _wants_promotion(name: Name, settings: Settings) -> bool:
 
 
 def _escalation_manifest(
-    fitted: FittedEscalation, rows: Table, parted: Split, version: str, run_id: str, settings: Settings
+    fitted: FittedEscalation,
+    rows: Table,
+    parted: Split,
+    version: str,
+    run_id: str,
+    settings: Settings,
+    report: EscalationReport,
 ) -> Manifest:
     return Manifest(
         name="escalation",
@@ -204,6 +217,7 @@ def _escalation_manifest(
             learnt_from=_learnt_from(rows.sources, parted),
         ),
         run_id=run_id,
+        doubt=doubt(report),
         libraries=tracking.library_versions(),
         files={},
     )
