@@ -34,11 +34,22 @@ def test_rules_only_is_said_on_stderr(data: Path) -> None:
 def test_every_message_has_its_row(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "rows.parquet"
     result = run("predict", data, "--every-message", "--out", out)
-    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.exit_code == 0
     rows = pq.read_table(out)
     assert rows.column_names == ["conversation_id", "message_id", "index", "probability", "level", "action", "rules"]
     assert rows.num_rows == sum(len(chat.messages) for chat in CHATS)
     assert rows.to_pylist()[0]["rules"] == ["asks_for_human"]
+
+
+def test_it_says_what_it_wrote_where(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "answers.jsonl"
+    assert run("predict", data, "--out", out).stdout.splitlines() == [
+        f"6 answers, for 6 conversations: {out}",
+        "none 4, monitor 0, prepare_specialist 0, proactive_escalation 1, escalate_now 1",
+    ]
+    rows = json.loads(run("predict", data, "--every-message", "--out", out, "--json").stdout)
+    assert (rows["conversations"], rows["rows"], rows["file"]) == (6, 15, str(out))
+    assert sum(rows["actions"].values()) == 15
 
 
 def test_a_single_conversation_in_json(tmp_path: Path) -> None:
@@ -59,6 +70,7 @@ def test_a_bad_record_is_named_and_nothing_is_written(data: Path, tmp_path: Path
 
 
 MISUSE = {
+    "counts of nothing": (["predict", ".", "--json"], 2, "without it stdout is JSON Lines"),
     "no such file": (["predict", "nowhere.jsonl"], 2, "nowhere.jsonl"),
     "explanations of short rows": (["predict", ".", "--every-message", "--explain"], 2, "hold no indicators"),
 }
