@@ -1,22 +1,28 @@
-"""Every reader of text takes time in proportion to its length, however hostile: four times the text, about four times
-the work, never sixteen. Work is the processor's time of this thread, compared with itself and tried again."""
+"""Every reader of text takes time in proportion to its length, however hostile, and a conversation in proportion to the
+number of its messages: four times the text, about four times the work, never sixteen. Work is the processor's time of this thread, compared with itself and tried again."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from handoff.decision import Judge
 from handoff.formats.html_text import html_to_text
 from handoff.signals.read import _read
+from handoff.transcript import Conversation, Message
 from handoff.transcript.redact import redact_text
 
 MEGABYTE = 1_000_000
 # 4 is linear, 16 is quadratic. What takes less than this is over too soon to be compared, and harmless.
 MOST_RATIO, NOTHING_SECONDS = 9.0, 0.05
 TRIES = 4
+CHARACTERS_A_MESSAGE = 20
+START = datetime(2026, 3, 2, tzinfo=UTC)
+JUDGE = Judge.by_rules()
 
 PIECES = {
     "letters": "a", "capitals": "A", "digits": "1", "spaces": " ", "lines": "\n", "digits and spaces": "1 ",
@@ -45,10 +51,19 @@ def signals(text: str) -> object:
     return [_read(text, "customer", None), _read(text, "assistant", None)]
 
 
+def conversation(text: str) -> object:
+    """The answer on the text cut into messages."""
+    parts = [text[at : at + CHARACTERS_A_MESSAGE] for at in range(0, len(text), CHARACTERS_A_MESSAGE)]
+    messages = [Message(role=("customer", "assistant")[i % 2], text=part, message_id=f"m{i}",
+                        sent_at=START + timedelta(seconds=i)) for i, part in enumerate(parts)]  # fmt: skip
+    return JUDGE.answer(Conversation(conversation_id="c-1", messages=tuple(messages)))
+
+
 # A reader, and the two lengths that are compared; of more than 10,000 characters signals read the ends alone.
 READERS: dict[str, tuple[Callable[[str], Any], int, int]] = {
     "redaction with a name": (lambda text: redact_text(text, ("Ana López", "王伟")), MEGABYTE // 16, MEGABYTE // 4),
     "signals": (signals, 2_400, 9_600),
+    "a conversation": (conversation, 10_000, 40_000),
     "HTML": (html_to_text, MEGABYTE // 16, MEGABYTE // 4),
 }
 

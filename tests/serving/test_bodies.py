@@ -9,6 +9,7 @@ import pytest
 
 from handoff.errors import Problem
 from handoff.settings import Settings
+from handoff.transcript import Customer
 from serving.bodies import many_conversations, one_conversation, one_feedback, one_message
 from serving.http import Refused, refusal
 from serving.nesting import is_nested_deeper
@@ -35,6 +36,19 @@ from tests.serving.conversations import BARE, CALM, RICH, chat
 def test_depth_is_counted_outside_of_texts(body: bytes, depth: int) -> None:
     assert not is_nested_deeper(body, depth)
     assert depth == 0 or is_nested_deeper(body, depth - 1)
+
+
+def test_of_a_doubled_field_the_last_counts() -> None:
+    first, last = b'[{"role":"agent","text":"a"}]', b'[{"role":"customer","text":"b","text":"c"}]'
+    told = one_conversation(
+        b'{"conversation_id":"a","conversation_id":"b","messages":%b,"messages":%b}' % (first, last)
+    )
+    assert (told.conversation_id, [(m.role, m.text) for m in told.messages]) == ("b", [("customer", "c")])
+    new = one_message(
+        "c", b'{"role":"customer","text":"a","text":"b","customer":{"vip":true},"customer":{"vip":false}}'
+    )
+    assert (new.message.text, new.facts.customer) == ("b", Customer(vip=False))
+    assert one_feedback(b'{"conversation_id":"a","agree":true,"agree":false}').agree is False
 
 
 LIMITS = Settings(max_messages=2, max_text_characters=20, max_nesting=4)
