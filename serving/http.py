@@ -63,9 +63,17 @@ def _sendable_problem(problem: Problem) -> Problem:
     return Problem(_sendable(problem.path), _sendable(problem.problem), _sendable(problem.expected))
 
 
+class _JsonResponse(Response):
+    """As Starlette's, which takes ten times as long to see that none of its two headers was given."""
+
+    def __init__(self, body: bytes, status: int) -> None:
+        self.body, self.status_code, self.background = body, status, None
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+
+
 def json_response(value: Any, status: int = 200) -> Response:
     """`value` as JSON."""
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
+    return _JsonResponse(msgspec.json.encode(value), status)
 
 
 def refusal(refused: Refused) -> Response:

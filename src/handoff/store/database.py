@@ -57,7 +57,9 @@ class Database:
         self._down_until = -math.inf
         self._watchdog = Watchdog()
         self._engine = _sqlite(self.url, seconds) if self.is_sqlite else _postgresql(self.url, seconds)
-        self._reader = self._engine if self.is_sqlite else self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        # Nothing is read twice that must stay the same: each statement by itself saves beginning and ending.
+        alone = {"handoff_begin": None} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        self._reader = self._engine.execution_options(**alone)
         self._writer = self._engine.execution_options(handoff_begin="BEGIN IMMEDIATE")
         self._flush = WalFlush(Path(self.url.database or "")) if self.is_sqlite else None
 
@@ -233,7 +235,8 @@ def _sqlite(url: URL, seconds: float) -> Engine:
         connection.execute("PRAGMA synchronous = NORMAL")
 
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("handoff_begin", "BEGIN"))
+        if statement := connection.get_execution_options().get("handoff_begin", "BEGIN"):
+            connection.exec_driver_sql(statement)
 
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", begin)

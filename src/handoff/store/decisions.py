@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -43,13 +43,19 @@ def decision_record(
     """The record of an answer that was made where a conversation stood. It holds no text of any message."""
     moment = standing.moment
     return DecisionRecord(
-        id=uuid.uuid4().hex,
+        id=_new_id(at),
         at=at,
         message_id=moment.message.message_id,
         answer=answer,
         row=moment.row,
         timings={stage: round(milliseconds, 3) for stage, milliseconds in (timings or {}).items()},
     )
+
+
+def _new_id(at: datetime) -> str:
+    """128 bits in hexadecimal as UUIDs of version 7 have them: milliseconds, then chance. Random ones alone would have
+    every decision change another page of their index, which is two fifths of what a write of thirty costs."""
+    return f"{int(at.timestamp() * 1_000):012x}{os.urandom(10).hex()}"
 
 
 def without_personal_ids(record: DecisionRecord, hide: Callable[[str], str]) -> DecisionRecord:
