@@ -154,7 +154,9 @@ def test_nothing_usable_leaves_an_earlier_result_alone(tmp_path: Path) -> None:
 
 def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("")
-    with pytest.raises(NothingUsable, match="hold no record"):
+    with pytest.raises(
+        NothingUsable, match=r"a\.jsonl: empty; expected the wire format: JSON Lines or Parquet \(--format native\)"
+    ):
         ingest(source(tmp_path / "a.jsonl"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

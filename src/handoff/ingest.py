@@ -26,6 +26,7 @@ from handoff.formats import (
     Reject,
     files_of,
     format_named,
+    no_record,
     read_records,
 )
 
@@ -60,10 +61,14 @@ class Summary(msgspec.Struct, frozen=True):
 class NothingUsable(HandoffError):
     """No record of the sources can be used; carries the summary with the reasons."""
 
-    def __init__(self, summary: Summary) -> None:
+    def __init__(self, summary: Summary, source: Source) -> None:
         self.summary = summary
-        example = next((field.examples[0] for field in summary.rejects_by_field), "the sources hold no record")
-        super().__init__(f"nothing usable among {summary.rejects} records; first: {example}")
+        if summary.rejects:
+            example = summary.rejects_by_field[0].examples[0]
+            super().__init__(f"nothing usable among {summary.rejects:,} records; first: {example}")
+        else:
+            form = format_named(source.format_name)
+            super().__init__(no_record(source.files(), f"{form.says} (--format {form.name})"))
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -115,7 +120,7 @@ def ingest(
             kept = any(path.exists() for path in (conversations, *others))
             if not kept and tally.rejects:
                 new_rejects.replace(rejects)
-            raise NothingUsable(tally.summary())
+            raise NothingUsable(tally.summary(), source)
         # First away with what must never stand beside the new conversations, then the new ones in one step.
         for stale in (rejects, *others):
             stale.unlink(missing_ok=True)

@@ -62,5 +62,24 @@ def test_one_has_to_be_chosen(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no conversation 'three' among 2; there are one, two"):
         one_of(path, "three")
     path.write_text("")
-    with pytest.raises(BadInput, match="holds no conversation"):
+    with pytest.raises(BadInput, match=r"\.jsonl: empty; expected"):
         one_of(path, None)
+
+
+def test_json_lines_under_another_name_are_read_as_such(tmp_path: Path) -> None:
+    path = lines(tmp_path)
+    assert list(conversations_of(path.rename(tmp_path / "chats.json"))) == [ONE, TWO]
+
+
+NOT_CONVERSATIONS = {
+    "": "chat.json: empty; expected a conversation as JSON, or a list of them",
+    "[]": "chat.json: an empty list; it holds no conversation",
+    "id,text\n1,hello\n": "chat.json: .*; the file seems to be CSV; expected a conversation as JSON",
+}
+
+
+@pytest.mark.parametrize(("text", "says"), NOT_CONVERSATIONS.items(), ids=["empty", "an empty list", "CSV"])
+def test_what_is_no_json_is_named(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "chat.json").write_text(text)
+    with pytest.raises(BadInput, match=says):
+        list(conversations_of(tmp_path / "chat.json"))

@@ -56,7 +56,7 @@ def test_what_is_written_is_read(tmp_path: Path, ending: str) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(conversations(), max_size=4))
+@given(st.lists(conversations(), min_size=1, max_size=4))
 def test_parquet_and_lines_read_the_same(values: list[Conversation]) -> None:
     named = [msgspec.structs.replace(value, conversation_id=f"c-{index}") for index, value in enumerate(values)]
     with TemporaryDirectory() as folder:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from handoff.errors import BadInput, BadRecord
+from handoff.errors import BadInput, BadRecord, Problem
 from handoff.formats import read_conversations
+from handoff.formats.document import is_json_lines
+from handoff.formats.kind import seems
 from handoff.transcript import Conversation, parse
 
 # How many ids are named where one has to be chosen.
@@ -21,14 +23,19 @@ def conversations_of(path: Path) -> Iterator[Conversation]:
     Raises `BadRecord` naming file and line (in a list: which one) at the first that cannot be used, and `BadInput`
     where there is nothing.
     """
-    if path.suffix != ".json":
+    if path.suffix != ".json" or is_json_lines(path):
         yield from read_conversations(path)
         return
     raw = path.read_bytes()
+    if not raw.strip():
+        raise BadInput(f"{path}: empty; expected a conversation as JSON, or a list of them")
     if not raw.lstrip().startswith(b"["):
         yield _parsed(raw, str(path))
         return
-    for number, one in enumerate(_list(raw, path), 1):
+    several = _list(raw, path)
+    if not several:
+        raise BadInput(f"{path}: an empty list; it holds no conversation")
+    for number, one in enumerate(several, 1):
         yield _parsed(bytes(one), f"{path}, conversation {number} of the list")
 
 
@@ -64,4 +71,8 @@ def _parsed(raw: bytes, place: str) -> Conversation:
     try:
         return parse(raw)
     except BadRecord as error:
-        raise BadRecord(error.problem, file=place) from None
+        problem, found = error.problem, seems(raw)
+        if found is not None and not raw.lstrip().startswith(b"{"):
+            expected = "a conversation as JSON, or a list of them (other formats: 'handoff ingest --format')"
+            problem = Problem(problem.path, f"{problem.problem}; the file seems to be {found}", expected)
+        raise BadRecord(problem, file=place) from None

@@ -19,6 +19,7 @@ from handoff.formats.convert import until_damaged
 from handoff.formats.dbdc3 import read_dbdc3
 from handoff.formats.delimited import read_delimited
 from handoff.formats.intercom import read_intercom
+from handoff.formats.kind import no_record
 from handoff.formats.native import NativeWriter, read_native
 from handoff.formats.parquet import ParquetWriter, read_parquet
 from handoff.formats.queries import read_banking77, read_clinc150, read_hint3
@@ -40,8 +41,10 @@ __all__ = [
     "Reject",
     "files_of",
     "load_column_map",
+    "no_record",
     "read_conversations",
     "read_records",
+    "usable",
 ]
 
 Reader = Callable[[Path], Iterator[Record]]
@@ -114,8 +117,14 @@ def files_of(source: Path, form: Format) -> list[Path]:
         and not any(part.startswith(".") for part in path.relative_to(source).parts)
     )
     if not found:
-        raise BadInput(f"{source}: no file ending in {' or '.join(form.endings)} (format {form.name})")
+        problem = f"no file ending in {' or '.join(form.endings)} (format {form.name})"
+        raise BadInput(f"{source}: {problem}; {_holds(source)}")
     return found
+
+
+def _holds(folder: Path) -> str:
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return f"it holds {', '.join(names[:3])}{', …' if len(names) > 3 else ''}" if names else "it holds no file"
 
 
 def read_records(files: Iterable[Path], form: Format, column_map: ColumnMap | None = None) -> Iterator[Record]:
@@ -134,9 +143,20 @@ def read_conversations(source: Path | str) -> Iterator[Conversation]:
     """The conversations of a native file, or of a folder of them (.jsonl, .jsonl.gz, .parquet).
 
     Raises `BadRecord` with file and line at the first record that cannot be used: such data is to be ingested first.
+    Raises `BadInput` where there is none.
     """
     form = FORMATS["native"]
-    for record in read_records(files_of(Path(source), form), form):
+    files, empty = files_of(Path(source), form), True
+    for conversation in usable(files):
+        empty = False
+        yield conversation
+    if empty:
+        raise BadInput(no_record(files, form.says))
+
+
+def usable(files: Iterable[Path]) -> Iterator[Conversation]:
+    """The conversations of native files, of which there may be none. Raises `BadRecord` at the first reject."""
+    for record in read_records(files, FORMATS["native"]):
         if isinstance(record, Reject):
             raise record.error()
         yield record.conversation

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from handoff.errors import Problem
-from handoff.formats.convert import converted, rejected_too_long
+from handoff.formats.convert import rejected_too_long
+from handoff.formats.native import native_record
 from handoff.formats.record import Record, rejected
 from handoff.formats.source import DamagedFile, Line, lines
-from handoff.transcript import parse
 
 # Some 10,000 messages: a fraction of a second of work, and some 10 MB as columns.
 LEAST_BYTES, MOST_BYTES = 3 * 2**19, 2**23
@@ -59,4 +59,4 @@ def read_groups(path: Path) -> Iterator[Group]:
 def parsed(group: Group) -> Iterator[Record]:
     """Each record of the group as a conversation, or its reject."""
     for number, raw in zip(group.numbers, group.raw, strict=True):
-        yield converted(group.file, Line(number, raw, len(raw), too_long=False), parse)
+        yield native_record(group.file, Line(number, raw, len(raw), too_long=False))

@@ -10,8 +10,9 @@ from typing import BinaryIO, Self, cast
 import msgspec
 
 from handoff.formats.convert import converted
-from handoff.formats.record import Record
-from handoff.formats.source import lines
+from handoff.formats.kind import seems
+from handoff.formats.record import Record, Reject
+from handoff.formats.source import Line, lines
 from handoff.transcript import parse
 
 
@@ -19,7 +20,17 @@ def read_native(path: Path) -> Iterator[Record]:
     """Conversations as in the README, one JSON object a line; blank lines are passed over."""
     for line in lines(path):
         if line.raw.strip():
-            yield converted(path, line, parse)
+            yield native_record(path, line)
+
+
+def native_record(path: Path, line: Line) -> Record:
+    """The conversation of one line, or its reject; of a file's first line, with what the file seems to be instead."""
+    record = converted(path, line, parse)
+    found = seems(line.raw) if isinstance(record, Reject) and line.number == 1 else None
+    if not isinstance(record, Reject) or found is None:
+        return record
+    expected = "JSON Lines, one conversation a line (other formats: 'handoff ingest --format')"
+    return msgspec.structs.replace(record, problem=f"{record.problem}; the file seems to be {found}", expected=expected)
 
 
 class NativeWriter:

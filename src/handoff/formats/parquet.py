@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from handoff.errors import BadRecord, Problem, nearest
+from handoff.formats.kind import seems
 from handoff.formats.record import Found, Record, rejected
 from handoff.transcript import Conversation, from_object
 
@@ -67,7 +68,11 @@ def read_parquet(path: Path) -> Iterator[Record]:
     try:
         file = pq.ParquetFile(path, pre_buffer=False)
     except (pa.ArrowInvalid, OSError) as error:
-        yield rejected(path, None, Problem("", f"not a Parquet file ({_first_line(error)})", "a complete Parquet file"))
+        with path.open("rb") as stream:
+            beginning = stream.read(1024)
+        found = f"; it seems to be {seems(beginning) or 'JSON'}" if beginning else ""
+        problem = f"not a Parquet file ({_first_line(error)}){found}"
+        yield rejected(path, None, Problem("", problem, "a complete Parquet file"))
         return
     with file:
         names = file.schema_arrow.names

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from handoff.errors import Problem
+from handoff.errors import BadInput, Problem
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
-from handoff.formats import FORMATS, files_of, read_conversations
+from handoff.formats import FORMATS, files_of, no_record, usable
 from handoff.formats.groups import Group, parsed, read_groups
 from handoff.formats.record import Reject, rejected
 from handoff.formats.seen import SeenIds
@@ -73,7 +73,8 @@ def write_features(
     `source` is a native file or folder, or the conversations themselves. `processes` work on it, by default as many as
     there are cores for this one; one is enough for a single group. In the folder `signals` it is kept what the
     messages say, and what was kept there is not read again. `step` is called for each finished conversation.
-    Raises `BadRecord` with file and line for a record that cannot be used; then nothing is written.
+    Raises `BadRecord` with file and line for a record that cannot be used, `BadInput` where a file or folder holds
+    none; then nothing is written.
     """
     import pyarrow.parquet as parquet
 
@@ -91,6 +92,8 @@ def write_features(
                 for _ in made.ids:
                     step()
             _write(writer, waiting)
+        if not conversations and isinstance(source, Path):
+            raise BadInput(no_record(files_of(source, FORMATS["native"]), FORMATS["native"].says))
         temporary.replace(out)
     finally:
         temporary.unlink(missing_ok=True)
@@ -122,7 +125,7 @@ def _groups(source: Path | Iterable[Conversation]) -> Iterator[Group]:
         yield from _of_conversations(source, Path("conversations"))
         return
     for path in files_of(source, FORMATS["native"]):
-        yield from _of_conversations(read_conversations(path), path) if path.suffix == ".parquet" else read_groups(path)
+        yield from _of_conversations(usable([path]), path) if path.suffix == ".parquet" else read_groups(path)
 
 
 def _of_conversations(conversations: Iterable[Conversation], path: Path) -> Iterator[Group]:
