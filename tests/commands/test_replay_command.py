@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from handoff.store import Feedback, open_store
+from handoff.transcript import Outcome
 from tests.build import conversation
 from tests.commands.chats import CHATS, write
 from tests.commands.running import run
@@ -73,6 +75,41 @@ def test_one_has_to_be_chosen(data: Path) -> None:
     result = run("replay", data)
     assert result.exit_code == 1
     assert "choose one with --conversation: asks, unsure" in result.stderr
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    """A store that holds the first two chats, and an outcome of the first."""
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    with open_store(url) as opened:
+        for chat in CHATS[:2]:
+            for message in chat.messages:
+                opened.append_message(chat.conversation_id, message)
+        opened.record_outcome(Feedback(conversation_id="asks", outcome=Outcome(escalated=True, team="billing")))
+    return url
+
+
+def test_one_conversation_of_a_store(store: str) -> None:
+    played = json.loads(run("replay", "--store", store, "--conversation", "asks", "--json").stdout)
+    assert played["conversation_id"] == "asks"
+    assert (played["ending"]["team"], played["ending"]["handed_off"]) == ("billing", 2)
+
+
+WRONG_IDS = {
+    "unknown": (["--conversation", "nobody"], "--store: no conversation 'nobody' among 2; there are asks, unsure"),
+    "none": ([], "--store: holds several conversations; choose one with --conversation: asks, unsure"),
+}
+
+
+@pytest.mark.parametrize(("options", "says"), WRONG_IDS.values(), ids=WRONG_IDS)
+def test_of_a_store_too_one_has_to_be_chosen(store: str, options: list[str], says: str) -> None:
+    done = run("replay", "--store", store, *options)
+    assert (done.exit_code, says in done.stderr) == (1, True), done.stderr
+
+
+def test_a_file_and_a_store_are_one_too_many(data: Path, store: str) -> None:
+    done = run("replay", data, "--store", store)
+    assert (done.exit_code, "name either FILE or --store URL" in done.stderr) == (2, True)
 
 
 def test_the_probability_is_a_curve_with_its_cuts(data: Path, trained_models: Path) -> None:

@@ -85,6 +85,7 @@ def test_where_no_outcome_is_known_it_says_what_to_do(tmp_path: Path, rules: Pat
 
 MISUSE = [
     (["--what-if"], "name what changes"),
+    (["--what-if", "--new-cuts", "0.3,0.6,0.8,0.9", "--conversation", "asks"], "decides all conversations"),
     (["--what-if", "--new-cuts", "0.3,0.6"], "expected four numbers"),
     (["--new-cuts", "0.3,0.6,0.8,0.9"], "need --what-if"),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -41,9 +41,14 @@ def conversations_of(path: Path) -> Iterator[Conversation]:
 
 def one_of(path: Path, conversation_id: str | None) -> Conversation:
     """The conversation of that id, or the only one there is. Raises `BadInput` naming some ids otherwise."""
+    return one_among(conversations_of(path), conversation_id, str(path))
+
+
+def one_among(conversations: Iterable[Conversation], conversation_id: str | None, place: str) -> Conversation:
+    """The same of any conversations; `place` is where they come from, for the message."""
     ids: list[str] = []
     first: Conversation | None = None
-    for conversation in conversations_of(path):
+    for conversation in conversations:
         if conversation.conversation_id == conversation_id:
             return conversation
         ids.append(conversation.conversation_id)
@@ -54,10 +59,10 @@ def one_of(path: Path, conversation_id: str | None) -> Conversation:
         return first
     named = ", ".join(ids[:NAMED_IDS]) + (", …" if len(ids) > NAMED_IDS else "")
     if not ids:
-        raise BadInput(f"{path}: holds no conversation")
+        raise BadInput(f"{place}: holds no conversation")
     if conversation_id is None:
-        raise BadInput(f"{path}: holds several conversations; choose one with --conversation: {named}")
-    raise BadInput(f"{path}: no conversation '{conversation_id}' among {len(ids):,}; there are {named}")
+        raise BadInput(f"{place}: holds several conversations; choose one with --conversation: {named}")
+    raise BadInput(f"{place}: no conversation '{conversation_id}' among {len(ids):,}; there are {named}")
 
 
 def _list(raw: bytes, path: Path) -> list[msgspec.Raw]:

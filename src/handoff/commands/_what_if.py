@@ -15,6 +15,7 @@ from handoff.analytics.early_warning import METRICS, Figure
 from handoff.analytics.what_if import SHOWN_METRICS, Flip, Said, WhatIf, what_if
 from handoff.commands._console import console, progress, stderr
 from handoff.commands._judge import named_escalation
+from handoff.commands._stored import from_store
 from handoff.decision import Judge
 from handoff.errors import BadInput, NotEnoughData
 from handoff.formats import read_conversations
@@ -76,14 +77,6 @@ def run(judge: Judge, changes: Changes, read: Callable[[], Iterable[Conversation
     if changes.costs is not None and not found.labelled:
         raise NotEnoughData(f"--costs: {NO_OUTCOME}")
     return found
-
-
-def from_store(url: str) -> Iterable[Conversation]:
-    """The conversations of a store, with the newest outcome that was reported for each."""
-    from handoff.store import open_store
-
-    with open_store(url, secret=read_settings().store_key, must_exist=True) as store:
-        yield from store.conversations()
 
 
 def source(file: Path | None, store: str | None) -> Callable[[], Iterable[Conversation]]:

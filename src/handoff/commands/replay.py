@@ -13,6 +13,7 @@ from handoff.commands._app import app
 from handoff.commands._console import print_json
 from handoff.commands._judge import ChampionsOption, VersionOption, judge_of
 from handoff.commands._replay_view import print_replay
+from handoff.commands._stored import one_stored
 from handoff.commands._what_if import Changes, print_what_if, run, source
 
 
@@ -23,14 +24,16 @@ def replay_command(
         typer.Argument(metavar="[FILE]", help="A .json, .jsonl(.gz) or .parquet file, or a folder.", exists=True),
     ] = None,
     conversation_id: Annotated[
-        str | None, typer.Option("--conversation", help="Which one, where FILE holds several.")
+        str | None, typer.Option("--conversation", help="Which one, where FILE or the store holds several.")
     ] = None,
     model: VersionOption = None,
     models: ChampionsOption = None,
     what_if: Annotated[
         bool, typer.Option("--what-if", help="Decide all conversations again by a changed system.")
     ] = False,
-    store: Annotated[str | None, typer.Option("--store", help="What if: conversations of this database URL.")] = None,
+    store: Annotated[
+        str | None, typer.Option("--store", help="Instead of FILE: conversations of this database URL.")
+    ] = None,
     new_rules: Annotated[
         Path | None, typer.Option("--new-rules", help="What if: this file of rules.", exists=True)
     ] = None,
@@ -64,14 +67,23 @@ def replay_command(
 
     Example: `handoff replay data/samples/frustrated.json`
 
+    Or: `handoff replay --store sqlite:///handoff.sqlite --conversation c-1042`
+
     Or: `handoff replay data/sample --what-if --new-cuts 0.2,0.4,0.6,0.9`
     """
     changes = Changes(new_rules, new_confidence, new_policy, new_cuts, new_trigger, new_model, costs)
     if what_if:
+        if conversation_id is not None:
+            raise typer.BadParameter(
+                "--what-if decides all conversations; leave one of the two out", param_hint="--conversation"
+            )
         found = run(judge_of(model, models), changes, source(file, store))
         print_json(found) if as_json else print_what_if(found, costs is None)
         return
-    if file is None or store is not None or costs is not None or not changes.nothing:
-        raise typer.BadParameter("name FILE; the options of a changed system need --what-if", param_hint="FILE")
-    played = replay(judge_of(model, models), one_of(file, conversation_id))
+    if costs is not None or not changes.nothing:
+        raise typer.BadParameter("the options of a changed system need --what-if", param_hint="--what-if")
+    if (file is None) == (store is None):
+        raise typer.BadParameter("name either FILE or --store URL", param_hint="FILE")
+    one = one_of(file, conversation_id) if file is not None else one_stored(str(store), conversation_id)
+    played = replay(judge_of(model, models), one)
     print_json(played) if as_json else print_replay(played)

@@ -141,10 +141,17 @@ class Store:
     def conversations(self) -> Iterator[Conversation]:
         """Every conversation, masked, with the newest outcome that was reported for it; read one after the other."""
         for conversation_id in self.database.read(rows.conversation_ids):
-            found = self.conversation(conversation_id)
+            found = self.with_outcome(conversation_id)
             if found is not None:
-                told = [r.feedback.outcome for r in self.outcomes(conversation_id) if r.feedback.outcome is not None]
-                yield msgspec.structs.replace(found, outcome=told[-1] if told else None)
+                yield found
+
+    def with_outcome(self, conversation_id: str) -> Conversation | None:
+        """The conversation as `conversations` has it; None when nothing is known of it."""
+        found = self.conversation(conversation_id)
+        if found is None:
+            return None
+        told = [r.feedback.outcome for r in self.outcomes(conversation_id) if r.feedback.outcome is not None]
+        return msgspec.structs.replace(found, outcome=told[-1] if told else None)
 
     def log(self, decisions: Sequence[DecisionRecord]) -> None:
         """Log decisions. Returns once those that escalate are on disk; the others follow in the next commit.
