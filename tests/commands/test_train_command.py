@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from handoff.commands import app
@@ -177,6 +178,17 @@ def test_prices_that_are_placeholders_say_so(data: Path, models: Path) -> None:
     done = RUN.invoke(app, ["evaluate", "--data", str(data), "--models", str(models), "--costs", "shipped"])
     assert "shipped placeholders" in done.output
     assert "each policy by its first alarm" in " ".join(done.output.split())
+
+
+def test_headers_are_whole_in_eighty_columns(data: Path, models: Path) -> None:
+    options = ["evaluate", "--data", str(data), "--models", str(models), "--costs", "shipped"]
+    done = RUN.invoke(app, options, env={"COLUMNS": "80"})
+    assert done.exit_code == 0, done.output
+    assert "…" not in done.stdout
+    for header in ("prepare_specialist", "proactive_escalation", "confidence", "AUPRC", "calib. error ↓", "needless"):
+        assert header in done.stdout
+    rules = [line for line in done.stdout.splitlines() if "─" in line]
+    assert rules and max(map(cell_len, rules)) <= 80
 
 
 def test_a_curve_needs_prices(data: Path) -> None:

@@ -10,8 +10,11 @@ from typing import Any
 
 import msgspec
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
+from rich.text import Text
 from typer.core import TyperGroup
 
 from handoff.errors import HandoffError
@@ -57,6 +60,12 @@ def print_json(value: Any) -> None:
     """The value as JSON on stdout, for other programs."""
     # Not through rich, which would fold and colour it.
     typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def column(title: str = "", **options: Any) -> Column:
+    """A column of a table whose header is never cut: it wraps between words, and folds in a word where it must."""
+    longest = max((cell_len(word) for word in Text.from_markup(title).plain.split()), default=0)
+    return Column(title, **{"min_width": longest, "overflow": "fold", **options})
 
 
 @contextmanager

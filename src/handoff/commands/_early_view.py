@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from rich.box import SIMPLE
-from rich.table import Column, Table
+from rich.table import Table
 
 from handoff.analytics.cost_report import CostReport
 from handoff.analytics.early_report import EarlyWarning
 from handoff.analytics.early_warning import METRICS, Figure
-from handoff.commands._console import console
+from handoff.commands._console import column, console
 from handoff.policy.costs import LEVELS
 
 _SHORT = {
@@ -37,8 +37,8 @@ def print_early_warning(found: EarlyWarning) -> None:
 
 
 def _print_policies(found: EarlyWarning) -> None:
-    columns = [Column(_SHORT[p.name].replace("[", r"\["), justify="right", min_width=4) for p in found.policies]
-    table = Table(Column("", max_width=24), *columns, box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    columns = [column(_SHORT[p.name].replace("[", r"\["), justify="right") for p in found.policies]
+    table = Table(column(max_width=24), *columns, box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for metric in METRICS:
         cells = [
             _with_interval(p.figures[metric.name]) if p.name == "served" else _number(p.figures[metric.name])
@@ -53,7 +53,7 @@ def _print_triggers(found: EarlyWarning) -> None:
         return
     console.print("What the trigger's settings do (policy.yaml), one added after the other", markup=False)
     columns = ("alarms\nper 100", "flips per\nconver-\nsation", "pre-\ncision", "recall", "lead in\nmessages")
-    table = Table("", *(Column(c, justify="right", min_width=6) for c in columns), box=SIMPLE, pad_edge=False)
+    table = Table(column(), *(column(c, justify="right") for c in columns), box=SIMPLE, pad_edge=False)
     for each in found.triggers:
         alarms = "–" if each.alarms.value is None else f"{100 * each.alarms.value:.1f}"
         rest = (each.flips, each.precision, each.recall, each.lead_messages)
@@ -63,13 +63,14 @@ def _print_triggers(found: EarlyWarning) -> None:
 
 def _print_scores(found: EarlyWarning) -> None:
     if found.prefixes:
-        names = ("after\nmessages", "conver-\nsations", "needed")
-        scores = (Column(name, no_wrap=True) for name in ("AUPRC", "Brier ↓", "calib. error ↓"))
-        table = Table(*names, *scores, box=SIMPLE, pad_edge=False)
+        names = map(column, ("after\nmes-\nsages", "conver-\nsations", "needed"))
+        scores = (column(name, no_wrap=True) for name in ("AUPRC", "Brier ↓", "calib. error ↓"))
+        table = Table(*names, *scores, box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
         for at in found.prefixes:
             shown = map(_with_interval, (at.average_precision, at.brier, at.calibration_error))
             table.add_row(str(at.messages), f"{at.conversations:,}", f"{at.positives:,}", *shown)
         console.print(table)
+        console.print()
     for at_recall in found.workload:
         saved, cut = _percent(at_recall.workload_reduction), at_recall.cut
         where = "" if cut is None else f" (from a probability of {cut:.3f})"
@@ -90,13 +91,13 @@ def print_costs(found: CostReport, title: str, placeholders: bool) -> None:
         f"({found.needed:,} needed a human)",
         markup=False,
     )
-    cuts = Table("", *LEVELS, box=SIMPLE)
+    cuts = Table(column(), *map(column, LEVELS), box=SIMPLE, pad_edge=False)
     for name, values in (("in use", found.current), ("cheapest", found.chosen)):
         cuts.add_row(name, *(f"{getattr(values, level):.2f}" for level in LEVELS))
     console.print(cuts)
     _print_capacity(found)
-    names = ("alarms", "needless", "missed", "late")
-    bills = Table("", Column(r"cost per 100 \[95%]", no_wrap=True), *names, box=SIMPLE, pad_edge=False)
+    names = map(column, ("alarms", "needless", "missed", "late"))
+    bills = Table(column(), column(r"cost per 100 \[95%]", no_wrap=True), *names, box=SIMPLE, pad_edge=False)
     for each in found.policies:
         b = each.bill
         bills.add_row(

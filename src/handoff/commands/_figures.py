@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE
-from rich.table import Column, Table
+from rich.table import Table
 
-from handoff.commands._console import console
+from handoff.commands._console import column, console
 
 if TYPE_CHECKING:
     from handoff.training.report import EscalationReport, RoutingReport, Slice
@@ -43,7 +43,8 @@ def _print_escalation(report: EscalationReport, label: str) -> None:
     )
     console.print(f"Split or source: {report.scored_on}", markup=False)
     # The trivial policies' own intervals are in the card and under --json: here they would not fit a terminal.
-    figures = Table(Column(no_wrap=True), Column(r"this model \[95%]", no_wrap=True), *report.trivial, box=SIMPLE)
+    known = (column(no_wrap=True), column(r"this model \[95%]", no_wrap=True))
+    figures = Table(*known, *map(column, report.trivial), box=SIMPLE, pad_edge=False, show_edge=False)
     for metric, title in SHORT.items():
         trivial = (_number(by[metric].value) for by in report.trivial.values())
         figures.add_row(title, shown(report.model[metric]), *trivial)
@@ -62,8 +63,9 @@ def _print_slices(parts: tuple[Slice, ...]) -> None:
     if not weighable:
         return
     # The other two intervals are in the card and under --json: here they would not fit a terminal.
-    columns = ("conver-\nsations", "positive", Column(r"AUROC \[95%]", no_wrap=True), "log\nloss", "calib.\nerror")
-    slices = Table("slice", *columns, box=SIMPLE, pad_edge=False)
+    before, after = map(column, ("slice", "conver-\nsations", "positive")), map(column, ("log\nloss", "calib.\nerror"))
+    columns = (*before, column(r"AUROC \[95%]", no_wrap=True), *after)
+    slices = Table(*columns, box=SIMPLE, pad_edge=False)
     for part in weighable:
         shown = (slice_figure(part, "auroc").replace("[", r"\["), *(_number(part.figures[m]) for m in SLICED[1:]))
         slices.add_row(named(part), f"{part.conversations:,}", f"{part.positive_conversations:,}", *shown)
@@ -77,13 +79,13 @@ def _print_routing(report: RoutingReport, label: str) -> None:
 
     console.print(f"{label} on {report.hand_offs:,} hand-offs", markup=False)
     console.print(f"Split or source: {report.scored_on}", markup=False)
-    figures = Table("", r"accuracy \[95%]", box=SIMPLE)
+    figures = Table(column(), column(r"accuracy \[95%]"), box=SIMPLE)
     figures.add_row("this model", shown(report.accuracy))
     for name, figure in report.trivial.items():
         figures.add_row(name, shown(figure))
     figures.add_row(f"where certain ({report.certain_share:.0%} of hand-offs)", shown(report.certain_accuracy))
     console.print(figures)
-    teams = Table("team", "hand-offs", "precision", "recall", box=SIMPLE)
+    teams = Table(*map(column, ("team", "hand-offs", "precision", "recall")), box=SIMPLE)
     for team in report.teams:
         shares = ("–" if share is None else f"{share:.2f}" for share in (team.precision, team.recall))
         teams.add_row(team.team, f"{team.hand_offs:,}", *shares)

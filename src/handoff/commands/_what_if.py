@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import typer
 from rich.box import SIMPLE
-from rich.table import Column, Table
+from rich.table import Table
 
 from handoff.analytics.early_warning import METRICS, Figure
 from handoff.analytics.what_if import SHOWN_METRICS, Flip, Said, WhatIf, what_if
-from handoff.commands._console import console, progress, stderr
+from handoff.commands._console import column, console, progress, stderr
 from handoff.commands._judge import named_escalation
 from handoff.commands._stored import from_store
 from handoff.decision import Judge
@@ -107,7 +107,7 @@ def print_what_if(found: WhatIf, shipped_prices: bool) -> None:
         console.print("Costs by the shipped placeholders: mind their direction, not their size", style="yellow")
     console.print(_sides(found))
     if found.counts:
-        counts = Table("direction", "reason", Column("flips", justify="right"), box=SIMPLE)
+        counts = Table(column("direction"), column("reason"), column("flips", justify="right"), box=SIMPLE)
         for each in found.counts:
             counts.add_row(each.direction, each.reason, f"{each.flips:,}")
         console.print(counts)
@@ -118,7 +118,7 @@ def print_what_if(found: WhatIf, shipped_prices: bool) -> None:
 
 
 def _sides(found: WhatIf) -> Table:
-    table = Table("", Column("before", justify="right"), Column("after", justify="right"), box=SIMPLE)
+    table = Table(column(), column("before", justify="right"), column("after", justify="right"), box=SIMPLE)
     sides = (found.before, found.after)
     table.add_row("conversations that call a human", *(_percent(side.alarms) for side in sides))
     hourly = ("–" if s.alarms_per_hour is None else f"{s.alarms_per_hour:.2f}" for s in sides)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 from rich.box import SIMPLE
-from rich.table import Column, Table
+from rich.table import Table
 
 from handoff.commands._app import app
-from handoff.commands._console import console, print_json, progress
+from handoff.commands._console import column, console, print_json, progress
 
 if TYPE_CHECKING:
     from handoff.training.fit_confidence import Fit, Found
@@ -62,8 +62,9 @@ def _print(found: Found, out: Path) -> None:
 
     console.print(f"{found.conversations:,} conversations. Label: {LABELS[found.file.label]}.", markup=False)
     table = Table(
-        "version", Column("replies", justify="right"), Column("helped", justify="right"),
-        Column("reported", justify="right"), "log loss reported → used", "calibration error", "", box=SIMPLE,
+        column("version"), *(column(name, justify="right") for name in ("replies", "helped", "reported")),
+        column("log loss reported → used"), column("calib. error"), column(min_width=len("calibrated")),
+        box=SIMPLE, pad_edge=False, show_edge=False,
     )  # fmt: skip
     for fit in found.fits:
         table.add_row(*_row(fit))
