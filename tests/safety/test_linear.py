@@ -12,6 +12,7 @@ import pytest
 
 from handoff.decision import Judge
 from handoff.formats.html_text import html_to_text
+from handoff.signals.markup import without_markup
 from handoff.signals.read import _read
 from handoff.transcript import Conversation, Message
 from handoff.transcript.redact import redact_text
@@ -34,6 +35,8 @@ PIECES = {
     "IPv4": "1.2.3.", "IPv6": "fe80:", "colons": ":", "hex and colons": "a:b:", "prices": "1,000", "dates": "2026-03-02-",
     "URLs": "https://a.b/c?d=e&", "user infos": "://a", "schemes": "://", "tags": "<a ", "open tags": "<", "comments": "<!--",
     "scripts": "<script>", "entities": "&amp;", "half entities": "&#", "closing": "</", "attributes": "<a b='",
+    "attributes without end": "<a href=x ", "attribute names": "<b a-", "spaces in a tag": "<b  ", "inline tags": "<b>x</b>",
+    "names of tags": "<blockquote", "half named entities": "&nbs", "named entities": "&nbsp;&lt;b&gt;",
     "code fences": "```\n", "ticks": "`", "quotes": "> > ", "quote marks": '"', "apostrophes": "don't ",
     "brackets": "(", "nested brackets": "([{", "closed brackets": "()", "placeholders": "[email]", "half a placeholder": "[",
     "exclamation": "!", "questions": "?!", "dots": ".", "commas": ", ", "negations": "not ", "n't": "isn't it not ",
@@ -65,6 +68,7 @@ READERS: dict[str, tuple[Callable[[str], Any], int, int]] = {
     "signals": (signals, 2_400, 9_600),
     "a conversation": (conversation, 10_000, 40_000),
     "HTML": (html_to_text, MEGABYTE // 16, MEGABYTE // 4),
+    "markup": (without_markup, MEGABYTE // 4, MEGABYTE),
 }
 
 

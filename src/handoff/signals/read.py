@@ -12,6 +12,7 @@ import msgspec
 from handoff.signals.capitals import Shouting, calm, may_be_printed, shouting
 from handoff.signals.language import guess
 from handoff.signals.lexicon import lexicon
+from handoff.signals.markup import may_hold_markup, without_markup
 from handoff.signals.match import denied_across, hits, hits_across
 from handoff.signals.pieces import (
     ALPHANUMERIC,
@@ -44,7 +45,7 @@ SENTIMENT_LANGUAGE = "en"
 class Reading(msgspec.Struct, frozen=True):
     """What one message says, without its history. Missing is None.
 
-    words            words and marks (see `words.py`), at most 400
+    words            words and marks (see `words.py`), at most 400; of HTML what a browser shows, here and for the hits
     content          stems of the words that carry content, synonyms folded, to recognise a question asked again
     language         "en", "es", ...; None when the message is too short to tell
     hits             number of matches by lexicon entry, entries without one left out
@@ -98,11 +99,12 @@ def _read(text: str, role: str, locale: str | None, tone: bool = True) -> Readin
     own = own_text(text)
     found = pieces(own)
     heard = _tone(own, found, locale) if tone else _NO_TONE
+    said = pieces(own_text(without_markup(text))) if may_hold_markup(text) else found
     return Reading(
-        words=_bounded(found.words),
+        words=_bounded(said.words),
         content=frozenset(found.stems),
         language=heard.language,
-        hits=hits(found.words, role, lexicon(), found.held),
+        hits=hits(said.words, role, lexicon(), said.held),
         characters=len(own.strip()),
         word_count=found.counted,
         sentiment=heard.sentiment,
