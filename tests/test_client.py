@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from handoff.client import AsyncClient, Call, Client, Pause, course
-from handoff.errors import RequestRefused, ServiceUnavailable
+from handoff.errors import BadInput, RequestRefused, ServiceUnavailable
 from handoff.transcript import Customer, Message, from_object
 from tests.serving.conversations import CALM
 
@@ -92,6 +92,25 @@ def test_the_key_goes_with_every_request_and_explain_and_id_where_asked() -> Non
     assert request.headers["authorization"] == "Bearer hk_1"
     assert request.headers["x-request-id"] == "chat-7"
     assert request.url.raw_path == b"/predict_batch?explain=always"
+
+
+@pytest.mark.parametrize("key", ["", "  ", "hk_1 secret", "hk_1\nsecret", "hk_é"])
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_key_that_no_header_may_carry_is_refused_at_once_and_not_shown(
+    kind: type[Client] | type[AsyncClient], key: str
+) -> None:
+    with pytest.raises(BadInput, match="handoff keys add") as refused:
+        kind("http://127.0.0.1:9", key=key)
+    assert "hk_" not in str(refused.value)
+
+
+def test_a_key_may_come_with_the_end_of_its_line() -> None:
+    with Client("http://handoff", key="hk_1\n", transport=httpx.MockTransport(echo)) as client:
+        assert client.status() == {"authorization": "Bearer hk_1"}
+
+
+def echo(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json={"authorization": request.headers["authorization"]})
 
 
 def test_a_message_without_id_keeps_its_key_when_sent_again() -> None:

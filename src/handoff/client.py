@@ -1,6 +1,6 @@
 """A typed client of the prediction service, for a chat backend in Python.
 
-    with Client("http://127.0.0.1:3000", key="hk_...") as client:
+    with Client("http://127.0.0.1:3000", key="handoff_...") as client:
         answer = client.add_message("c-1042", Message(role="customer", text="You charged me twice."))
 
 Every call may be repeated without harm, so a call that met no answer, or a busy service, is tried again until its
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 import uuid
 from collections.abc import Generator, Mapping, Sequence
@@ -22,7 +23,7 @@ import httpx
 import msgspec
 
 from handoff.decision import Answer
-from handoff.errors import Problem, RequestRefused, ServiceUnavailable
+from handoff.errors import BadInput, Problem, RequestRefused, ServiceUnavailable
 from handoff.store import Feedback, Received
 from handoff.transcript import Conversation, Customer, Environment, Message, Outcome
 
@@ -332,7 +333,12 @@ class AsyncClient:
 
 def _headers(key: str | None) -> dict[str, str]:
     told = {"content-type": "application/json", "accept": "application/json"}
-    return told if key is None else told | {"authorization": f"Bearer {key}"}
+    if key is None:
+        return told
+    # Checked here: the transport's own complaint would show the key.
+    if not re.fullmatch(r"[!-~]+", key.strip()):
+        raise BadInput("the key is empty, or holds a character that no key has; expected what 'handoff keys add' shows")
+    return told | {"authorization": f"Bearer {key.strip()}"}
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Request:

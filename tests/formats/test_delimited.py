@@ -86,13 +86,25 @@ def test_another_encoding(tmp_path: Path) -> None:
     assert found.messages[0].text == "não"
 
 
+def test_true_and_false_are_read_as_people_write_them(tmp_path: Path) -> None:
+    columns = PLAIN.columns | {"outcome.escalated": "escalated"}
+    words = ["true", "1", "yes", "Yes ", "false", "0", "no", "NO"]
+    rows = [f"{index},customer,hello,,{word}\n" for index, word in enumerate(words)]
+    (tmp_path / "a.csv").write_text("id,who,said,score,escalated\n" + "".join(rows))
+    found, rejects = read(tmp_path / "a.csv", "csv", ColumnMap(columns=columns))
+    assert rejects == []
+    assert [c.outcome and c.outcome.escalated for c in found] == [True] * 4 + [False] * 4
+
+
 @pytest.mark.parametrize(
     "text, complaint",
     [
         ("id,who,sid,score\n", r"no column 'said' \(for text\); did you mean 'sid'\?"),
         ("", "empty; expected a header"),
+        ("id;who;said;score\n", r'no column .* is it `delimiter: ";"` in the map\?'),
+        ("id\twho\tsaid\tscore\n", r'is it `delimiter: "\\t"` in the map\?'),
     ],
-    ids=["a column that is not there", "an empty file"],
+    ids=["a column that is not there", "an empty file", "semicolons", "tabs"],
 )
 def test_a_file_that_the_map_does_not_fit(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "a.csv").write_text(text)

@@ -25,7 +25,7 @@ class Promoted(msgspec.Struct, frozen=True):
 @app.command("promote")
 def promote_command(
     name: Annotated[ModelOption, typer.Argument(help="escalation or routing.")],
-    version: Annotated[str | None, typer.Option("--version", help="A version's number, or latest.")] = None,
+    version: Annotated[str | None, typer.Option("--version", help="A version's number; by default latest.")] = None,
     rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the champion before this one.")] = False,
     models: Annotated[
         Path, typer.Option("--models", envvar="HANDOFF_MODELS", help="The folder of all versions.")

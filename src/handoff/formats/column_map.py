@@ -18,7 +18,7 @@
     times: "%d/%m/%Y %H:%M"       # optional; ISO 8601 or seconds since 1970
 
 Fields of a message are taken from each row; those of the conversation, `customer.`, `environment.` and `outcome.`
-from the first row that has a value. An empty cell is a missing value.
+from the first row that has a value. An empty cell is a missing value; true or false may also be 1 or 0, yes or no.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,10 @@ from handoff.transcript.types import MAX_MESSAGES, Conversation, Customer, Envir
 
 # Longer than any usable row; of a longer one only the beginning is looked at, for the conversation's id.
 _MAX_ROW_BYTES = 2**20
+# What stands between the cells of other files; where a header has one cell alone, one of these was meant.
+_OTHER_DELIMITERS = ";\t|,"
+# Spreadsheets say so, too.
+_YES_OR_NO = {"yes": True, "no": False}
 _TIMES = ("sent_at", "as_of", "satisfaction_at", "escalated_at")
 
 
@@ -83,7 +88,7 @@ class _Rows:
         places: dict[str, int] = {}
         for name, column in self._map.columns.items():
             if column not in header:
-                raise BadInput(f"{self._path}: no column '{column}' (for {name}){nearest(column, header)}")
+                raise BadInput(f"{self._path}: no column '{column}' (for {name}){_remedy(column, header)}")
             places[name] = header.index(column)
         return places
 
@@ -206,11 +211,19 @@ def _typed(cell: str, name: str, path: str, column_map: ColumnMap) -> Any:
     if name in _TIMES:
         return read_time(cell, path, column_map.times)
     for kind in _kinds()[name]:
+        if kind is bool and cell.strip().lower() in _YES_OR_NO:
+            return _YES_OR_NO[cell.strip().lower()]
         try:
             return msgspec.convert(cell.strip(), kind, strict=False)
         except msgspec.ValidationError:
             continue
     return cell
+
+
+def _remedy(column: str, header: list[str]) -> str:
+    """What to do about a column that is not there: mostly it is misspelt, or the header was not cut."""
+    meant = next((sign for sign in _OTHER_DELIMITERS if len(header) == 1 and sign in header[0]), None)
+    return nearest(column, header) if meant is None else f"; is it `delimiter: {json.dumps(meant)}` in the map?"
 
 
 @functools.cache
