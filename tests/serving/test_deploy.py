@@ -60,6 +60,22 @@ def test_the_compose_file_names_files_that_are_there() -> None:
     assert [path for line in copied for path in line.split() if not (ROOT / path).exists()] == []
 
 
+def test_keys_and_waiting_escalations_outlive_the_container() -> None:
+    """A key that is revoked reaches a container only through a folder: the file is replaced, not changed."""
+    service = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text("utf-8"))["services"]["handoff"]
+    folders = [volume.split(":")[1] for volume in service["volumes"] if not volume.endswith(":ro")]
+    for setting in ("HANDOFF_KEYS", "HANDOFF_SPILL"):
+        assert str(Path(service["environment"][setting]).parent) in folders
+    assert not set(service["tmpfs"]) & set(folders) and "secrets" not in service
+
+
+def test_kubernetes_sets_a_core_aside_for_each_worker() -> None:
+    """Only then is the autoscaler's share of the request a share of what the workers can do."""
+    (container,) = MANIFESTS[0]["spec"]["template"]["spec"]["containers"]
+    workers = container["args"][container["args"].index("--workers") + 1]
+    assert container["resources"]["requests"]["cpu"] == workers
+
+
 def test_a_bento_is_built_needs_no_torch_and_answers(tmp_path: Path) -> None:
     environment = clean_environment() | {"BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "True"}
     bentoml = Path(sys.executable).with_name("bentoml")
