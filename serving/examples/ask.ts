@@ -1,5 +1,7 @@
 // A chat backend in TypeScript: send each message as it comes, act on the answer.
 //   HANDOFF_URL=http://127.0.0.1:3000 HANDOFF_API_KEY=... node ask.js
+// ask.js is made by: tsc --strict --target es2022 --module commonjs --types node --skipLibCheck ask.ts
+// with the packages typescript and @types/node.
 
 interface Answer {
   conversation_id: string;
