@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff.decision import Judge, explained
-from handoff.features import FEATURE_NAMES, FEATURES, Moment, follow
-from handoff.features.table import Fact
+from handoff.decision import Judge
+from handoff.features import FEATURE_NAMES, follow
 from handoff.models import load_champion
-from handoff.models.escalation import Contribution
 from handoff.policy.trigger import WINDOW
 from handoff.rules import load_rules
 from handoff.simulate import simulate
@@ -225,41 +223,10 @@ def test_indicators_are_true_of_the_conversation(judge: Judge) -> None:
         seen = judge.escalation.inputs([list(follow(case))[-1]])[0].tolist()
         row = dict(zip(judge.escalation.manifest.features, seen, strict=True))
         for indicator in judge.answer(case, explain=True).escalation.indicators:
-            assert indicator.weight > 0
-            if indicator.value is None:
-                assert math.isnan(row[indicator.feature]) and indicator.says.endswith("not given")
-                continue
             assert indicator.value == pytest.approx(row[indicator.feature], abs=1e-6)
+            assert indicator.weight > 0
             assert "nan" not in indicator.says
             assert indicator.value != 0 or not indicator.feature.endswith("_count")
-
-
-class Weighed:
-    """A model whose contributions are given, largest first."""
-
-    base = 0.0
-
-    def __init__(self, *contributions: Contribution) -> None:
-        self._contributions = contributions
-
-    def contributions(self, moment: Moment) -> tuple[Contribution, ...]:
-        return self._contributions
-
-
-def test_a_fact_of_the_account_that_nobody_gave_is_named_and_speaks_for_no_reason() -> None:
-    missing = [Contribution(name, math.nan, 0.5) for name in ("account_value_usd", "vip", "confidence_fall")]
-    moment = list(follow(conversation({"customer": "Hello"})))[-1]
-    told = explained(Weighed(*missing), moment)  # type: ignore[arg-type]
-    assert [(i.feature, i.value, i.says) for i in told.indicators] == [
-        ("account_value_usd", None, "Account value not given"),
-        ("vip", None, "Whether a VIP customer: not given"),
-    ]
-    assert told.reasons == ()
-    assert told.base + told.rest + math.fsum(i.weight for i in told.indicators) == pytest.approx(told.log_odds)
-
-
-def test_every_fact_of_the_account_has_words_for_being_missing() -> None:
-    assert all((feature.unknown is not None) == isinstance(feature.source, Fact) for feature in FEATURES)
 
 
 def test_a_rule_on_trial_is_listed_and_does_not_decide(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ and the same versions give the same answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,11 +37,10 @@ _COUNTS = (Total, Distinct, Streak, LongestStreak)
 
 
 class Indicator(msgspec.Struct, frozen=True):
-    """A feature that raises the probability, what it adds to the log-odds, and that in words. A value of None is one
-    that nobody gave: a fact of the account may raise the probability by being missing."""
+    """A feature that raises the probability, what it adds to the log-odds, and that in words."""
 
     feature: str
-    value: float | None
+    value: float
     weight: float
     says: str
 
@@ -316,28 +315,14 @@ def explained(model: EscalationModel, moment: Moment) -> Explanation:
     raising = _raising(contributions)
     shown_values = dict(zip(FEATURE_NAMES, moment.row, strict=True))
     indicators = tuple(
-        Indicator(c.feature, _number(c.value), round(c.weight, 6), _says(c, feature, shown_values))
+        Indicator(c.feature, round(c.value, 6), round(c.weight, 6), feature.says.format_map(shown_values))
         for c, feature in raising[:SHOWN_INDICATORS]
     )
-    reasons = [
-        feature.reason
-        for c, feature in raising
-        if c.weight >= SPEAKS_FROM and feature.reason is not None and not math.isnan(c.value)
-    ]
+    reasons = [feature.reason for c, feature in raising if c.weight >= SPEAKS_FROM and feature.reason is not None]
     base = model.base
     total = base + math.fsum(c.weight for c in contributions)
     rest = total - base - math.fsum(i.weight for i in indicators)
     return Explanation(indicators, tuple(dict.fromkeys(reasons)), base, rest, total)
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 6)
-
-
-def _says(contribution: Contribution, feature: Feature, values: Mapping[str, float]) -> str:
-    if math.isnan(contribution.value) and feature.unknown is not None:
-        return feature.unknown
-    return feature.says.format_map(values)
 
 
 def _raising(contributions: Sequence[Contribution]) -> list[tuple[Contribution, Feature]]:
@@ -354,10 +339,9 @@ def _raising(contributions: Sequence[Contribution]) -> list[tuple[Contribution, 
 
 
 def _is_shown(feature: Feature, value: float) -> bool:
-    """A missing value says nothing, unless somebody might have given it; of a count of 0, or words that speak against
-    it, the sentence would not be true."""
+    """A missing value says nothing; of a count of 0, or words that speak against it, the sentence would not be true."""
     if math.isnan(value):
-        return feature.unknown is not None
+        return False
     if isinstance(feature.source, Said):
         return value > 0
     counts = isinstance(feature.source, Fact) or (

@@ -236,8 +236,6 @@ def borne_out(model: EscalationModel, chats: Sequence[Conversation]) -> Iterator
     for chat in chats:
         for moment in [m for m in follow(chat) if m.read and m.owner == "assistant"][2::3]:
             top = next(iter(explained(model, moment).indicators), None)
-            if top is not None and top.value is None:  # a fact that nobody gave: nothing that could be taken out
-                continue
             mend = cause_of(by_name[top.feature]) if top is not None and top.weight >= STRONG else None
             if top is not None and mend is not None:
                 known = talked_until(chat, moment.index)

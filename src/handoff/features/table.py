@@ -76,7 +76,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One number about the conversation so far. `unknown` is what an agent reads where it is missing; None: nothing."""
+    """One number about the conversation so far."""
 
     name: str
     family: Family
@@ -85,7 +85,6 @@ class Feature:
     says: str
     direction: Direction = 0
     reason: str | None = None
-    unknown: str | None = None
 
 
 def _known(name: str) -> Fact:
@@ -416,32 +415,30 @@ FEATURES: tuple[Feature, ...] = (
     # The account, as known at the start.
     Feature(
         "vip", "account", _known("vip"), "1 for a VIP customer, 0 for another; missing when unknown.",
-        "VIP customer", 0, "account_flag", "Whether a VIP customer: not given",
+        "VIP customer", 0, "account_flag",
     ),
     Feature(
         "enterprise", "account", _known("enterprise"),
         "1 for an enterprise account, 0 for another; missing when unknown.", "Enterprise account", 0, "account_flag",
-        "Whether an enterprise account: not given",
     ),
     Feature(
         "past_due", "account", _known("past_due"), "1 for an account past due, 0 for another; missing when unknown.",
-        "Account past due", 0, "account_flag", "Whether the account is past due: not given",
+        "Account past due", 0, "account_flag",
     ),
     Feature(
         "previous_escalations", "account", _known("previous_escalations"),
         "The customer's earlier escalations; missing when unknown.",
-        "Earlier escalations: {previous_escalations:.0f}", 1, "repeat_escalation", "Earlier escalations not given",
+        "Earlier escalations: {previous_escalations:.0f}", 1, "repeat_escalation",
     ),
     Feature(
         "account_value_usd", "account", _known("account_value_usd"),
         "What the account is worth a year, in US dollars; missing when unknown.",
-        "Account worth ${account_value_usd:,.0f} a year", unknown="Account value not given",
+        "Account worth ${account_value_usd:,.0f} a year",
     ),
     Feature(
         "satisfaction_average", "account", _known("satisfaction_average"),
         "The customer's average rating so far, 1 to 5; missing when unknown.",
         "The customer's ratings average {satisfaction_average:.1f} of 5", 0, "low_satisfaction",
-        "The customer's average rating not given",
     ),
     # What the customer rated.
     Feature(
