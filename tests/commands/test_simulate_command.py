@@ -76,7 +76,6 @@ OTHERS = {
     "an ingested conversation": ("conversations.jsonl", b'{"conversation_id": "x", "messages": []}\n'),
     "one more behind simulated ones": ("conversations.jsonl", None),
     "no conversation": ("conversations.jsonl", b"id,text\n\xff"),
-    "another file": ("features.parquet", b"PAR1"),
 }
 
 
@@ -90,6 +89,12 @@ def test_what_it_did_not_write_is_not_overwritten(tmp_path: Path, name: str, hol
     assert done.exit_code == 1
     assert name in done.stderr and "name another folder with --out, or remove it first" in done.stderr
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: holds}
+
+
+def test_other_files_of_the_folder_stay(tmp_path: Path) -> None:
+    (tmp_path / "features.parquet").write_bytes(b"PAR1")
+    assert run("--conversations", 3, "--out", tmp_path).exit_code == 0
+    assert (tmp_path / "features.parquet").read_bytes() == b"PAR1"
 
 
 def test_help_has_an_example() -> None:

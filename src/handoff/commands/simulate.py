@@ -30,7 +30,7 @@ def simulate_command(
 
     Customers, an assistant and human agents that do not exist; for the sample, the demo and load tests. No figure
     measured on them says anything about real conversations. More conversations with the same seed only add to those
-    of fewer. An earlier simulation in OUT is replaced; anything else there is left alone, and OUT refused.
+    of fewer. An earlier simulation in OUT is replaced; a file of that name that holds anything else is refused.
 
     Example: `handoff simulate --conversations 2000 --seed 7 --out data/sample`
     """

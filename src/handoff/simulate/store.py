@@ -43,7 +43,7 @@ class _Ids(msgspec.Struct):
 def write(conversations: Iterable[Conversation], out: Path, on_conversation: Callable[[], object]) -> Written:
     """Write the conversations to `out`/conversations.jsonl, in one step once all are there.
 
-    An earlier simulation is replaced. Raises `BadInput` where `out` holds anything else.
+    An earlier simulation is replaced. Raises `BadInput` where that file is anything else.
     """
     _check_nothing_lost(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -75,16 +75,13 @@ def _write(conversations: Iterable[Conversation], partial: Path, file: Path, ste
 
 
 def _check_nothing_lost(out: Path) -> None:
-    """Nothing is in the folder but what a simulation left there (and hidden files)."""
-    remedy = "name another folder with --out, or remove it first"
+    """Nothing but an earlier simulation is replaced; whatever else is in the folder stays as it is."""
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: a file; expected a folder to write to")
-    found = sorted(path.name for path in out.glob("[!.]*"))
-    others = [name for name in found if name != FILE_NAME]
-    if others:
-        raise BadInput(f"{out}: holds {others[0]}, which no simulation wrote; {remedy}")
-    if found and not _is_simulated(out / FILE_NAME):
-        raise BadInput(f"{out / FILE_NAME}: holds conversations that are not simulated; {remedy}")
+    file = out / FILE_NAME
+    if file.exists() and not _is_simulated(file):
+        remedy = "name another folder with --out, or remove it first"
+        raise BadInput(f"{file}: holds conversations that are not simulated; {remedy}")
 
 
 def _is_simulated(file: Path) -> bool:
