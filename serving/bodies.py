@@ -183,11 +183,16 @@ def _too_deep(limits: Settings) -> Problem:
     return Problem("", "nested too deeply", f"at most {limits.max_nesting} levels")
 
 
+def _kind(body: bytes) -> str:
+    """What the body is, by its first sign."""
+    return {b"{": "an object", b"[": "an array", b'"': "a text"}.get(body.lstrip()[:1], "something else")
+
+
 def _fields(body: bytes, why: str, expected: str) -> dict[str, msgspec.Raw]:
     try:
         return _FIELDS.decode(body)
     except msgspec.ValidationError:
-        problem = Problem("", "something else", expected)
+        problem = Problem("", _kind(body), expected)
     except (msgspec.DecodeError, UnicodeError) as error:
         problem = Problem("", f"broken JSON ({str(error).rstrip('.')})", expected)
     except RecursionError:
@@ -199,7 +204,7 @@ def _elements(body: bytes) -> list[msgspec.Raw]:
     try:
         return _ELEMENTS.decode(body)
     except msgspec.ValidationError:
-        problem = Problem("", "something else", "a JSON array of conversations")
+        problem = Problem("", _kind(body), "a JSON array of conversations")
     except (msgspec.DecodeError, UnicodeError) as error:
         problem = Problem("", f"broken JSON ({str(error).rstrip('.')})", "a JSON array of conversations")
     except RecursionError:

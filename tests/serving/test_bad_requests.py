@@ -111,7 +111,7 @@ def test_odd_and_yet_answered(rules_only: Running, body: Any) -> None:
         ([CALM, None], "[1]", "null"),
         ([CALM, []], "[1]", "a list of 0 items"),
         ([BARE | {"messages": []}], "[0].messages", "no messages"),
-        (CALM, "", "something else"),
+        (CALM, "", "an object"),
         (b"[{]", "", "broken JSON"),
         (b"[" + with_text(b'"\xff"') + b"]", "[0].messages[0].text", "UTF-8"),
         (DEEP, "", "deep"),

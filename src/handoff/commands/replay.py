@@ -63,7 +63,8 @@ def replay_command(
     compared at the end.
 
     With `--what-if` all conversations are decided by the system in use and by a changed one: which decisions flip,
-    by direction and reason, and cost, lead and load before and after.
+    by direction and reason, and cost, lead and load before and after. Conversations that the model was trained on
+    flatter both; take others where you can.
 
     Example: `handoff replay data/samples/frustrated.json`
 
