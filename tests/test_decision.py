@@ -227,6 +227,7 @@ def test_indicators_are_true_of_the_conversation(judge: Judge) -> None:
             assert indicator.weight > 0
             assert "nan" not in indicator.says
             assert indicator.value != 0 or not indicator.feature.endswith("_count")
+            assert not indicator.says.startswith("0") or "words" in indicator.feature
 
 
 def test_a_rule_on_trial_is_listed_and_does_not_decide(tmp_path: Path) -> None:

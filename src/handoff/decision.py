@@ -14,8 +14,8 @@ from typing import Literal
 import msgspec
 
 from handoff.features import FEATURE_NAMES, FEATURES, FEATURES_VERSION, Moment, follow
-from handoff.features.statistics import Distinct, LongestStreak, Streak, Total
-from handoff.features.table import Fact, Feature, Running, Said
+from handoff.features.statistics import Distinct, FallFromPeak, LongestStreak, MissingShare, Streak, Total
+from handoff.features.table import Fact, Family, Feature, Running, Said
 from handoff.models import EscalationModel, RoutingModel
 from handoff.models.escalation import Contribution
 from handoff.models.slots import WORDING_FEATURES
@@ -33,7 +33,9 @@ SPEAKS_FROM = 0.10
 Probabilities = dict[int, float]
 
 _BY_NAME = {feature.name: feature for feature in (*FEATURES, *WORDING_FEATURES)}
-_COUNTS = (Total, Distinct, Streak, LongestStreak)
+# Of these statistics and families 0 says that there was none.
+_COUNTS = (Total, Distinct, Streak, LongestStreak, FallFromPeak, MissingShare)
+_LOUD_OR_AGAIN: tuple[Family, ...] = ("loudness", "repetition")
 
 
 class Indicator(msgspec.Struct, frozen=True):
@@ -339,13 +341,15 @@ def _raising(contributions: Sequence[Contribution]) -> list[tuple[Contribution, 
 
 
 def _is_shown(feature: Feature, value: float) -> bool:
-    """A missing value says nothing; of a count of 0, or words that speak against it, the sentence would not be true."""
+    """A missing value says nothing; of none at all, or words that speak against it, the sentence would not be true."""
     if math.isnan(value):
         return False
     if isinstance(feature.source, Said):
         return value > 0
-    counts = isinstance(feature.source, Fact) or (
-        isinstance(feature.source, Running) and feature.source.statistic in _COUNTS
+    counts = (
+        isinstance(feature.source, Fact)
+        or feature.family in _LOUD_OR_AGAIN
+        or (isinstance(feature.source, Running) and feature.source.statistic in _COUNTS)
     )
     return value != 0 or not counts
 
