@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from handoff.errors import BadModel, BadRecord
 from handoff.features.follower import Moment, follow
@@ -150,7 +149,7 @@ def _tolerance(name: str) -> float:
 def _same(before: float | None, now: float | None, tolerance: float) -> bool:
     if before is None or now is None:
         return before is now
-    return bool(np.isclose(now, before, rtol=tolerance, atol=tolerance))
+    return abs(now - before) <= tolerance * (1 + abs(before))
 
 
 def _shown(value: float | None) -> str:
