@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from handoff.analytics.cost_report import CHOSEN, IN_USE, CostReport
-from handoff.analytics.early_warning import Figure
 from handoff.commands._console import stderr
+from handoff.commands._early_view import with_interval
 from handoff.errors import BadPolicy
 from handoff.policy import Policy
 from handoff.policy.write import write_policy
@@ -53,17 +53,8 @@ def write_chosen(wanted: ToWrite, costs: CostReport) -> None:
 
 
 def _bill(costs: CostReport) -> str:
-    before, after = (_with_interval(costs.per_100(name)) for name in (IN_USE, CHOSEN))
+    before, after = (with_interval(costs.per_100(name), 1) for name in (IN_USE, CHOSEN))
     return (
-        f"{after} per 100 conversations instead of {before}, a difference of {_with_interval(costs.difference, '+')}, "
-        f"on {costs.reporting:,} they were not chosen on"
+        f"{after} per 100 conversations instead of {before}, a difference of "
+        f"{with_interval(costs.difference, 1, '+')}, on {costs.reporting:,} they were not chosen on"
     )
-
-
-def _with_interval(figure: Figure, sign: str = "") -> str:
-    if figure.value is None:
-        return "–"
-    interval = (
-        "" if figure.low is None or figure.high is None else f" [{figure.low:{sign}.1f}, {figure.high:{sign}.1f}]"
-    )
-    return f"{figure.value:{sign}.1f}{interval}"

@@ -41,7 +41,7 @@ def _print_policies(found: EarlyWarning) -> None:
     table = Table(column(max_width=24), *columns, box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for metric in METRICS:
         cells = [
-            _with_interval(p.figures[metric.name]) if p.name == "served" else _number(p.figures[metric.name])
+            with_interval(p.figures[metric.name]) if p.name == "served" else _number(p.figures[metric.name])
             for p in found.policies
         ]
         table.add_row(metric.title + _ARROWS[metric.better], *cells)
@@ -67,7 +67,7 @@ def _print_scores(found: EarlyWarning) -> None:
         scores = (column(name, no_wrap=True) for name in ("AUPRC", "Brier ↓", "calib. error ↓"))
         table = Table(*names, *scores, box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
         for at in found.prefixes:
-            shown = map(_with_interval, (at.average_precision, at.brier, at.calibration_error))
+            shown = map(with_interval, (at.average_precision, at.brier, at.calibration_error))
             table.add_row(str(at.messages), f"{at.conversations:,}", f"{at.positives:,}", *shown)
         console.print(table)
         console.print()
@@ -101,7 +101,7 @@ def print_costs(found: CostReport, title: str, placeholders: bool) -> None:
     for each in found.policies:
         b = each.bill
         bills.add_row(
-            each.title, _with_interval(each.per_100, 1), *(f"{n:,}" for n in (b.alarms, b.needless, b.missed, b.late))
+            each.title, with_interval(each.per_100, 1), *(f"{n:,}" for n in (b.alarms, b.needless, b.missed, b.late))
         )
     console.print(bills)
 
@@ -125,12 +125,13 @@ def _number(figure: Figure) -> str:
     return "–" if figure.value is None else f"{figure.value:.3g}" if abs(figure.value) >= 10 else f"{figure.value:.2f}"
 
 
-def _with_interval(figure: Figure, digits: int = 2) -> str:
+def with_interval(figure: Figure, digits: int = 2, sign: str = "") -> str:
+    """The figure and its interval where it has one; with the sign "+" that of every number is shown."""
     if figure.value is None:
         return "–"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.{digits}f}"
-    return rf"{figure.value:.{digits}f} \[{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
+    form = f"{sign}.{digits}f"
+    interval = "" if figure.low is None or figure.high is None else f" [{figure.low:{form}}, {figure.high:{form}}]"
+    return f"{figure.value:{form}}{interval}"
 
 
 def _percent(figure: Figure) -> str:

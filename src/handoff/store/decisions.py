@@ -54,7 +54,7 @@ def decision_record(
 
 def _new_id(at: datetime) -> str:
     """128 bits in hexadecimal as UUIDs of version 7 have them: milliseconds, then chance. Random ones alone would have
-    every decision change another page of their index, which is two fifths of what a write of thirty costs."""
+    every decision change another page of their index: a fifth of a write of thirty, after twelve thousand."""
     return f"{int(at.timestamp() * 1_000):012x}{os.urandom(10).hex()}"
 
 

@@ -68,8 +68,8 @@ conversations = Table(
     Column("sealed_name", LargeBinary),
 )
 
-# `number` counts arrivals; `placed_at` is `sent_at`, or else the newest of the conversation at arrival (places.py says
-# how the two order messages). `raw_text` is filled only where an administrator asks.
+# `number` counts arrivals, from which places.py works out the order with `sent_at`; `placed_at` is that, or else the
+# newest of the conversation at arrival, for whoever sorts in SQL. `raw_text` is there only where an administrator asks.
 messages = Table(
     "messages",
     metadata,

@@ -101,7 +101,8 @@ def train_escalation(conversations: Iterable[Conversation], settings: Settings) 
         test, probabilities, trivial, settings.target, settings.within, parted.how, settings.seed
     )
     with tracking.tracked("escalation", rows.fingerprint) as run, _new_version("escalation", settings) as new:
-        manifest = _escalation_manifest(fitted, rows, parted, new.version, run.run_id, settings, report)
+        manifest = _escalation_manifest(fitted, rows, parted, new.version, run.run_id, settings)
+        manifest = msgspec.structs.replace(manifest, doubt=doubt(report))
         card = escalation_card(manifest, report, leaks)
         words = wording_bytes(fitted.wording.vocabulary, fitted.wording.coefficients) if fitted.wording else None
         booster = fitted.booster.model_to_string().encode()
@@ -191,13 +192,7 @@ def _wants_promotion(name: Name, settings: Settings) -> bool:
 
 
 def _escalation_manifest(
-    fitted: FittedEscalation,
-    rows: Table,
-    parted: Split,
-    version: str,
-    run_id: str,
-    settings: Settings,
-    report: EscalationReport,
+    fitted: FittedEscalation, rows: Table, parted: Split, version: str, run_id: str, settings: Settings
 ) -> Manifest:
     return Manifest(
         name="escalation",
@@ -217,7 +212,6 @@ def _escalation_manifest(
             learnt_from=_learnt_from(rows.sources, parted),
         ),
         run_id=run_id,
-        doubt=doubt(report),
         libraries=tracking.library_versions(),
         files={},
     )
