@@ -93,13 +93,13 @@ def test_a_planted_leak_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         values[FEATURE_NAMES.index("customer_messages")] = float(peeking.length)  # type: ignore[attr-defined]
         return tuple(values)
 
-    real = follow_module.redact
+    real = follow_module.names_of
 
-    def noting_the_end(whole: Conversation) -> Conversation:
+    def noting_the_end(whole: Conversation) -> tuple[str, ...]:
         peeking.length = len(whole.messages)  # type: ignore[attr-defined]
         return real(whole)
 
-    monkeypatch.setattr(follow_module, "redact", noting_the_end)
+    monkeypatch.setattr(follow_module, "names_of", noting_the_end)
     monkeypatch.setattr(follow_module.Tracker, "row", peeking)
     assert set(leaks(conversation)) == {"customer_messages"}
 

@@ -21,7 +21,7 @@ from handoff.features.table import FEATURES, Fact, Running, Said, State
 from handoff.signals import Reading, lexicon_version, read
 from handoff.transcript import Conversation, Customer, Message
 from handoff.transcript.episodes import Owner, Ownership, step
-from handoff.transcript.redact import redact
+from handoff.transcript.redact import names_of, redact_message
 from handoff.transcript.types import UNKNOWN_CUSTOMER
 
 NAN = math.nan
@@ -227,15 +227,13 @@ class Follower:
 
 def follow(conversation: Conversation, tracker: type[Tracker] = Tracker) -> Iterator[Moment]:
     """One `Moment` a message. Personal data is masked before anything reads the text."""
-    masked = redact(conversation)
-    follower = Follower(masked.facts, masked.locale, tracker)
-    rated_at = _rated_at(masked)
-    for index, message in enumerate(masked.messages):
-        last = index == len(masked.messages) - 1
+    names, follower = names_of(conversation), Follower(conversation.facts, conversation.locale, tracker)
+    rated_at, last = _rated_at(conversation), len(conversation.messages) - 1
+    for index, message in enumerate(conversation.messages):
         yield follower.add(
-            message,
-            rating=masked.satisfaction if index == rated_at else None,
-            as_of=masked.as_of if last else None,
+            redact_message(message, names),
+            rating=conversation.satisfaction if index == rated_at else None,
+            as_of=conversation.as_of if index == last else None,
         )
 
 

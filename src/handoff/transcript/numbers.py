@@ -44,7 +44,8 @@ _DIGITS = re.compile(r"\d+")
 _DIGIT = re.compile(r"\d")
 # What has fewer digits and is masked is an IBAN mostly of letters, or an IP address.
 _FEWEST_DIGITS = 6
-_BEGINS_AS_IBAN = re.compile(r"[^\W\d_]{2}\d\d")
+# The digits first: a pattern that begins with the rarer sign is found several times as fast.
+_BEGINS_AS_IBAN = re.compile(r"\d\d(?<=[^\W\d_]{2}\d\d)")
 _DOTTED = re.compile(r"\d\.\d{1,3}\.\d")
 _LONG_DIGITS = re.compile(r"\d{6,}")
 
