@@ -38,6 +38,7 @@ class Bounds(asyncio.Protocol):
         super().__init__(*arguments, **named)
         self.limits: Settings = _limits()
         self.timeout_keep_alive = self.limits.keep_alive_seconds
+        self.access_log = False  # uvicorn's own, which nobody sees: requests are logged by logs.py
         self.head_bytes = 0
         self.head_timer: asyncio.TimerHandle | None = None
 
@@ -65,6 +66,11 @@ class Bounds(asyncio.Protocol):
             if self.head_bytes > self.limits.max_header_bytes:
                 self.turn_away(b"431 Request Header Fields Too Large", b"The head is too large")
 
+    def on_response_complete(self) -> None:
+        """Called by uvicorn, before it turns to the next request."""
+        self.transport.send()
+        super().on_response_complete()  # type: ignore[misc]
+
     def wait_for_head(self) -> None:
         """Begin to wait, unless that goes on already."""
         if self.head_timer is None:
@@ -89,10 +95,10 @@ class Bounds(asyncio.Protocol):
 
 
 class OnePiece:
-    """A transport that sends what is written in one turn of the event loop together.
+    """A transport that sends head and body of an answer together, as soon as both are there.
 
-    uvicorn writes head and body of an answer by themselves: the first wakes the caller, for whom there is nothing to do
-    yet, and on a machine that they share takes the processor away from the second.
+    uvicorn writes them by themselves: the first wakes the caller, for whom there is nothing to do yet, and on a machine
+    that they share takes the processor away from the second.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -100,17 +106,18 @@ class OnePiece:
         self._held: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        """Send the data at the end of this turn at the latest."""
+        """Send the data when the answer is complete, at the end of this turn of the event loop at the latest."""
         if not self._held:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.send)
         self._held.append(data)
 
     def close(self) -> None:
         """Send what is held, and close."""
-        self._send()
+        self.send()
         self._transport.close()
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Send what is held."""
         held, self._held = self._held, []
         if held and not self._transport.is_closing():
             self._transport.write(b"".join(held))
