@@ -13,10 +13,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handoff.settings import read_settings
-from serving.admission import Admission, lanes_of_worker
-from serving.guard import Guard
-from serving.logs import RequestLog, write_json_lines
-from serving.routes import current_service
+from serving.lean import collect_later
+from serving.routes import current_worker
 
 
 class ShortWay:
@@ -27,19 +25,26 @@ class ShortWay:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":
-            service = current_service()
-            if scope["path"] in service.posts:
-                response = await service.post(scope["path"], Request(scope, receive))
+            worker = current_worker()
+            if scope["path"] in worker.posts:
+                response = await worker.post(scope["path"], Request(scope, receive))
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
 def put_in_front() -> None:
-    """Put these layers around the application that BentoML makes, whoever starts it."""
+    """Put these layers around the application that BentoML makes, whoever starts it. It is made in a worker alone."""
     build = Service.to_asgi
 
     def to_asgi(service: Any, *given: Any, **named: Any) -> ASGIApp:
+        collect_later()
+        from serving.admission import Admission, lanes_of_worker
+        from serving.guard import Guard
+        from serving.logs import RequestLog, write_json_lines
+        from serving.wire import bound_connections
+
+        bound_connections()
         write_json_lines(read_settings())  # BentoML logs from here on
         return Admission(RequestLog(Guard(ShortWay(build(service, *given, **named)))), lanes_of_worker())
 

@@ -1,7 +1,8 @@
-"""Imports kept off the serving path."""
+"""What a worker leaves out, or puts off, so that it starts soon: imports, and collecting what is no garbage."""
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 
@@ -20,3 +21,16 @@ def import_lightgbm_alone() -> None:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+def collect_later() -> None:
+    """Look for no garbage until `settle_memory`: what is imported and loaded stays, and looking costs 0.2 s."""
+    gc.disable()
+
+
+def settle_memory() -> None:
+    """Take what was loaded out of the collector's sight: at 8 callers p99 fell from 118 ms to 9 (FACTS)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+    gc.enable()

@@ -16,10 +16,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from serving.http import json_response
-from serving.openapi import document
 
 if TYPE_CHECKING:
-    from serving.service import HandoffService
+    from serving.worker import Worker
 
 
 def get_routes() -> Starlette:
@@ -37,16 +36,18 @@ def get_routes() -> Starlette:
 
 async def rules(_: Request) -> Response:
     """The rules that guarantee a hand-off."""
-    return json_response(current_service().rules)
+    return json_response(current_worker().rules)
 
 
 async def status(_: Request) -> Response:
     """How this worker is."""
-    return json_response(current_service().status())
+    return json_response(current_worker().status())
 
 
 async def docs_json(_: Request) -> Response:
     """The OpenAPI document."""
+    from serving.openapi import document
+
     return json_response(document())
 
 
@@ -55,6 +56,6 @@ async def docs(_: Request) -> Response:
     return HTMLResponse(resources.files("serving").joinpath("pages/docs.html").read_text("utf-8"))
 
 
-def current_service() -> HandoffService:
-    """The service of this worker."""
-    return cast("HandoffService", bentoml.get_current_service())
+def current_worker() -> Worker:
+    """What answers in this process."""
+    return cast("Worker", bentoml.get_current_service().worker)

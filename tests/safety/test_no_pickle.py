@@ -47,7 +47,7 @@ def test_loading_predicting_and_promoting_unpickles_nothing(trained_models: Path
     code = (
         f"from serving.service import HandoffService\n{TRAP}{TRAPPED}"
         "from pathlib import Path\nfrom handoff.models import promote\nfrom handoff.transcript import from_object\n"
-        "service = HandoffService.inner()\n"
+        "service = HandoffService.inner().worker\n"
         f"for chat in ({CALM!r}, {DISPUTE!r}): service.current.answer(from_object(chat), explain=True)\n"
         f"promote('escalation', '2', Path({str(models)!r})); service.current.refresh()\n"
         "print(service.status().versions.model, found)"

@@ -93,7 +93,7 @@ def test_a_bento_is_built_needs_no_torch_and_answers(tmp_path: Path) -> None:
         "from serving.current import KNOWN\n"
         "import handoff\n"
         "print(handoff.__file__)\n"
-        "print(HandoffService.inner().current.answer(KNOWN).recommendation.action)\n"
+        "print(HandoffService.inner().worker.current.answer(KNOWN).recommendation.action)\n"
     )
     source = bento / "src"
     environment |= {"PYTHONPATH": str(source), "HANDOFF_STORE": "none", "HANDOFF_MODELS": str(tmp_path / "models")}

@@ -203,7 +203,7 @@ def test_a_worker_loads_nothing_heavy(trained_models: Path, tmp_path: Path) -> N
         "import sys\n"
         "from serving.service import HandoffService\n"
         "from handoff.transcript import from_object\n"
-        f"service = HandoffService.inner(); service.current.answer(from_object({CALM!r}), explain=True)\n"
+        f"service = HandoffService.inner().worker; service.current.answer(from_object({CALM!r}), explain=True)\n"
         "HandoffService.to_asgi()\n"
         "assert service.status().versions.routing == 'routing/1', service.status()\n"
         "heavy = ('torch', 'mlflow', 'sklearn', 'pandas', 'onnx', 'transformers', 'sentence_transformers',\n"

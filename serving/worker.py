@@ -1,0 +1,197 @@
+"""What a worker of the service does: it answers predictions, takes in messages and outcomes, and looks for new models.
+
+Kept apart from service.py, which the process that starts the workers imports too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from handoff.decision import Answer
+from handoff.errors import Problem
+from handoff.settings import read_settings
+from handoff.store import Received
+from serving.admission import lanes_of_worker
+from serving.bodies import many_conversations, one_conversation, one_feedback, one_message
+from serving.current import CurrentJudge, Decided
+from serving.gate import gate_of_worker
+from serving.http import Fault, Refused, conversation_id, json_response, read_body, refusal, request_id
+from serving.lean import import_lightgbm_alone, settle_memory
+from serving.ledger import Ledger
+from serving.metrics import Gauges, metrics_of_worker
+from serving.records import Rules, Status, rule_records
+from serving.roles import MESSAGES
+
+T = TypeVar("T")
+
+LOOKS_FOR_CHAMPION_SECONDS = 1.0
+# A body over this is worked on beside the event loop, so that no long conversation keeps the others waiting.
+LONG_BODY_BYTES = 128 * 1024
+
+log = logging.getLogger("bentoml.handoff")
+
+
+class Worker:
+    """Models, rules and store of one process, and the routes that answer by them."""
+
+    def __init__(self) -> None:
+        self.settings = read_settings()
+        import_lightgbm_alone()
+        self.current = CurrentJudge(self.settings)
+        self.rules: Rules = rule_records(self.current.judge.rules, self.current.judge.policy)
+        self.lanes = lanes_of_worker()
+        self._beside = ThreadPoolExecutor(1, "beside")
+        self.current.refresh()
+        self.ledger = Ledger(self.settings, self.current, self.lanes.store)
+        self.metrics = metrics_of_worker()
+        self.metrics.look(self._gauges())
+        self.posts: dict[str, Callable[[Request], Awaitable[Any]]] = {
+            "/predict": self._predict,
+            "/predict_batch": self._predict_batch,
+            MESSAGES: self._add_message,
+            "/outcomes": self._report_outcome,
+        }
+        settle_memory()
+
+    def start_watching(self) -> None:
+        """Look for newly promoted versions from now on."""
+        self._watching = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Stop looking, and store what is in line."""
+        self._watching.cancel()
+        self._beside.shutdown(wait=False, cancel_futures=True)
+        await asyncio.get_running_loop().run_in_executor(None, self.ledger.close)
+
+    async def post(self, route: str, request: Request) -> Response:
+        """The answer of one of `posts`."""
+        try:
+            return json_response(await self.posts[route](request))
+        except Refused as refused:
+            return refusal(refused)
+        except Exception as error:
+            # Whoever logged the error's own words might quote a customer.
+            log.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+            return json_response(Fault("The service failed on this request; its log says where"), 500)
+
+    def status(self) -> Status:
+        """How this worker is."""
+        status = self.current.status(os.getpid())
+        keys = gate_of_worker().trouble
+        beside = (*self.ledger.problems, *(() if keys is None else (keys,)))
+        return msgspec.structs.replace(status, problems=(*status.problems, *beside))
+
+    def _gauges(self) -> Gauges:
+        return Gauges(
+            versions=self.current.judge.versions,
+            problems=frozenset(trouble.part for trouble in self.status().problems),
+            decisions_waiting=self.ledger.decisions_waiting,
+            requests_waiting=self.ledger.requests_waiting,
+            refused={lane.name: lane.refused for lane in self.lanes.all()},
+            cache_hits=self.current.cache_hits(),
+        )
+
+    async def _predict(self, request: Request) -> Answer:
+        explain, name = _wants_all_indicators(request), request_id(request)
+        with self.metrics.timed("read_body"):
+            body = await read_body(request, self.settings.max_body_bytes, self.settings.body_seconds)
+
+        def work() -> list[Decided]:
+            conversation = one_conversation(body, self.settings)
+            return [self.current.decide_one(conversation, explain=explain, request_id=name)]
+
+        if len(body) < LONG_BODY_BYTES:
+            async with self.lanes.answers.turn():
+                with self.metrics.timed("decide"):
+                    decided = work()
+        else:
+            with self.metrics.timed("decide"):
+                decided = await self._aside(work)
+        await self._keep(decided)
+        return decided[0].answer
+
+    async def _predict_batch(self, request: Request) -> list[Answer]:
+        explain, name = _wants_all_indicators(request), request_id(request)
+        with self.metrics.timed("read_body"):
+            body = await read_body(request, self.settings.max_batch_bytes, self.settings.body_seconds)
+
+        def work() -> list[Decided]:
+            conversations = many_conversations(body, self.settings)
+            return self.current.decide(conversations, explain=explain, request_id=name)
+
+        with self.metrics.timed("decide"):
+            decided = await self._aside(work)
+        await self._keep(decided)
+        return [each.answer for each in decided]
+
+    async def _keep(self, decided: Sequence[Decided]) -> None:
+        """Count the decisions and log them."""
+        self.metrics.answered([each.answer for each in decided])
+        with self.metrics.timed("store"):
+            await self.ledger.log(decided)
+
+    async def _add_message(self, request: Request) -> Answer:
+        self._check_store_is_on()
+        explain, name, conversation = _wants_all_indicators(request), request_id(request), conversation_id(request)
+        body = await read_body(request, self.settings.max_body_bytes, self.settings.body_seconds)
+        key = request.headers.get("idempotency-key")
+        with self.metrics.timed("store"):
+            answer = await self.ledger.add(
+                lambda: one_message(conversation, body, self.settings), key=key, explain=explain, request_id=name
+            )
+        self.metrics.answered([answer])
+        return answer
+
+    async def _report_outcome(self, request: Request) -> Received:
+        self._check_store_is_on()
+        body = await read_body(request, self.settings.max_body_bytes, self.settings.body_seconds)
+        reported = (await self.ledger.report(lambda: one_feedback(body, self.settings))).reported
+        return Received(reported.feedback.conversation_id, reported.feedback.key or "", reported.at)
+
+    def _check_store_is_on(self) -> None:
+        if not self.ledger.is_on:
+            problem = Problem("HANDOFF_STORE", "none", "a database URL")
+            raise Refused(404, "This service keeps nothing, so there is no such route", problem)
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        async with self.lanes.beside.turn():
+            return await asyncio.get_running_loop().run_in_executor(self._beside, work)
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOKS_FOR_CHAMPION_SECONDS)
+            if self.settings.supervisor not in (None, os.getppid()):
+                # Killed without a chance to stop its workers. They would go on holding the port.
+                signal.raise_signal(signal.SIGTERM)
+            if self.current.changed():
+                await loop.run_in_executor(None, self._reload)
+            if self.ledger.problems:
+                await loop.run_in_executor(None, self.ledger.look_again)
+            self.metrics.look(self._gauges())
+
+    def _reload(self) -> None:
+        self.current.refresh()
+        settle_memory()
+
+
+def _wants_all_indicators(request: Request) -> bool:
+    """Whether `?explain=always` was given. Raises `Refused` for another value."""
+    if (query := request.scope["query_string"]) in (b"", b"explain=always"):  # as nearly all are
+        return bool(query)
+    explain = request.query_params.get("explain")
+    if explain not in (None, "always"):
+        problem = Problem("?explain", explain[:40], "always, or leave it out")
+        raise Refused(400, "The query is not usable", problem)
+    return explain is not None
