@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Literal, get_args
 
@@ -34,6 +35,21 @@ class Gauges(msgspec.Struct, frozen=True):
     """By cache: lookups that found something, and that did not, since the worker started."""
     refused: dict[str, int] = {}
     """By lane: requests that were refused because they would have waited too long, since the worker started."""
+
+
+class Timer:
+    """A context that tells how many seconds it took, also where it fails."""
+
+    __slots__ = ("_started", "_tell")
+
+    def __init__(self, tell: Callable[[float], None]) -> None:
+        self._tell = tell
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        self._tell(time.perf_counter() - self._started)
 
 
 class Metrics:
@@ -69,6 +85,7 @@ class Metrics:
         self._answered = cache(self._answers.labels)
         self._requested = cache(self._requests.labels)
         self._took = cache(self._request_seconds.labels)
+        self._noted: list[tuple[Callable[[float], None], float]] = []
         self._seen_refused: dict[str, int] = {}
         self._last = Versions(None, None, "", "", "")
         self._troubled: frozenset[str] = frozenset()
@@ -78,18 +95,21 @@ class Metrics:
         """Count what was decided."""
         for answer in answers:
             decision = answer.recommendation
-            self._decided(decision.action, decision.reason or "", decision.decided_by).inc()
-            self._answered(answer.mode).inc()
+            by = self._decided(decision.action, decision.reason or "", decision.decided_by)
+            self._noted += ((by.inc, 1), (self._answered(answer.mode).inc, 1))
+
+    def timed(self, stage: Stage) -> Timer:
+        """A context: note how long a stage of one request took."""
+        return Timer(lambda seconds: self._noted.append((self._stages[stage].observe, seconds)))
 
     def requested(self, route: str, status: int, seconds: float) -> None:
-        """Count a request that was answered."""
+        """Count a request that was answered, and what was noted on the way: counters are files, and whoever waits for
+        the answer need not wait for them."""
+        noted, self._noted = self._noted, []
+        for write, value in noted:
+            write(value)
         self._requested(route, status).inc()
         self._took(route).observe(seconds)
-
-    def timed(self, stage: Stage) -> AbstractContextManager[object]:
-        """A context: note how long a stage of one request took."""
-        timer: AbstractContextManager[object] = self._stages[stage].time()
-        return timer
 
     def look(self, now: Gauges) -> None:
         """Report how the worker is; called about once a second."""
