@@ -64,5 +64,5 @@ NONE = Calibration(method="none", raw=(-1.0, 1.0), calibrated=(-1.0, 1.0))
 def sigmoid(log_odds: Floats) -> Floats:
     """Probability of log-odds, without overflow at either end."""
     odds = np.exp(-np.abs(log_odds))
-    probabilities: Floats = np.where(log_odds >= 0, 1 / (1 + odds), odds / (1 + odds))
+    probabilities: Floats = np.where(log_odds >= 0, 1.0, odds) / (1 + odds)
     return probabilities

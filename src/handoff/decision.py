@@ -322,8 +322,8 @@ def explained(model: EscalationModel, moment: Moment) -> Explanation:
     )
     reasons = [feature.reason for c, feature in raising if c.weight >= SPEAKS_FROM and feature.reason is not None]
     base = model.base
-    total = base + math.fsum(c.weight for c in contributions)
-    rest = total - base - math.fsum(i.weight for i in indicators)
+    total = base + math.fsum([c.weight for c in contributions])
+    rest = total - base - math.fsum([i.weight for i in indicators])
     return Explanation(indicators, tuple(dict.fromkeys(reasons)), base, rest, total)
 
 

@@ -116,9 +116,8 @@ def shares(texts: Sequence[str]) -> Floats:
 
     They sum to 1, or are zeros where no text has a word.
     """
-    words = np.array([len(text.split(maxsplit=MOST_WORDS)[:MOST_WORDS]) for text in texts], dtype=np.float64)
-    total = words.sum()
-    return words / total if total > 0 else words
+    words = [min(MOST_WORDS, len(text.split(maxsplit=MOST_WORDS))) for text in texts]
+    return np.array(words, dtype=np.float64) / (sum(words) or 1)
 
 
 def standardised(rows: Floats, means: Floats, scales: Floats) -> Floats:
@@ -130,8 +129,8 @@ def standardised(rows: Floats, means: Floats, scales: Floats) -> Floats:
 
 def softmax(logits: Floats) -> Floats:
     """Probabilities along the last axis."""
-    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares: Floats = odds / odds.sum(axis=-1, keepdims=True)
+    odds = np.exp(logits - np.maximum.reduce(logits, axis=-1, keepdims=True))
+    shares: Floats = odds / np.add.reduce(odds, axis=-1, keepdims=True)
     return shares
 
 

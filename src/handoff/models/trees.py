@@ -74,12 +74,12 @@ class SmallTrees:
         """Which splits send the row, array of shape (n_features,), to the left, as bits: array of shape (n_trees,)."""
         # fmax and fmin pass over a missing value.
         sided = np.concatenate((np.fmax(row, -np.inf), np.fmin(row, np.inf)))
-        return np.packbits(sided.take(self._column) <= self._threshold, axis=1, bitorder="little")[:, 0]
+        return np.packbits((sided.take(self._column) <= self._threshold).ravel(), bitorder="little")
 
     def log_odds(self, patterns: Patterns) -> float:
         """The sum of the trees for a row's `patterns`, LightGBM's to the last bit."""
-        # One tree after the other, as LightGBM adds them up; `sum` would pair them.
-        return float(np.cumsum(self._leaf[self._tree, patterns])[-1])
+        # One tree after the other, as LightGBM adds them up; a sum would pair them.
+        return float(np.add.accumulate(self._leaf[self._tree, patterns])[-1])
 
     def contributions(self, patterns: Patterns) -> Floats:
         """What each feature adds to `base` for a row's `patterns`: array of shape (n_features,)."""
