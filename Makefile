@@ -27,6 +27,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,test]'
+	@$(BIN)/python -m compileall -q src serving
 	@touch $@
 
 demo: install  ## from simulated conversations to a served prediction, in a few minutes

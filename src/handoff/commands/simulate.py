@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from handoff.commands._app import app
 from handoff.commands._console import console, print_json, progress
-from handoff.simulate import DEFAULT_START, simulate
-from handoff.simulate.store import Written, write
+
+if TYPE_CHECKING:
+    from handoff.simulate.store import Written
 
 DEFAULT_OUT = Path("data/sample")
 
@@ -34,6 +35,9 @@ def simulate_command(
 
     Example: `handoff simulate --conversations 2000 --seed 7 --out data/sample`
     """
+    from handoff.simulate import DEFAULT_START, simulate
+    from handoff.simulate.store import write
+
     begins = DEFAULT_START if start is None else start.replace(tzinfo=UTC)
     with progress("conversations", total=conversations) as step:
         written = write(simulate(conversations, seed, begins), out, step)
