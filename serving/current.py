@@ -11,7 +11,6 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -28,6 +27,7 @@ from handoff.policy import load_policy
 from handoff.rules import RuleBook, load_rules
 from handoff.settings import Settings
 from handoff.signals import cache_lookups
+from handoff.together import standings
 from handoff.transcript import Conversation, Message
 from serving.records import Part, Status, Trouble
 
@@ -99,12 +99,13 @@ class CurrentJudge:
         self, conversations: Sequence[Conversation], *, explain: bool = False, request_id: str | None = None
     ) -> list[Decided]:
         """One answer a conversation, all by the same judge, with all that the decision log wants to know."""
-        judge, started = self.judge, time.perf_counter()
-        standings = [judge.standing(conversation) for conversation in conversations]
-        with suppress(Exception):  # one that cannot be scored is found when it is concluded, and answered by the rules
-            judge.score(standings)
-        followed = 1_000 * (time.perf_counter() - started) / max(1, len(standings))
-        return [self._decided(judge, standing, explain, request_id, followed) for standing in standings]
+        judge, started, all_of_them = self.judge, time.perf_counter(), list(conversations)
+        try:
+            found = standings(judge, all_of_them)
+        except Exception:  # what cannot be scored is found when it is concluded, and answered by the rules
+            found = [judge.standing(conversation) for conversation in all_of_them]
+        followed = 1_000 * (time.perf_counter() - started) / max(1, len(found))
+        return [self._decided(judge, standing, explain, request_id, followed) for standing in found]
 
     def decide_one(
         self, conversation: Conversation, *, explain: bool = False, request_id: str | None = None

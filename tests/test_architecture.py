@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "handoff"
 # A package may import those before it, and itself. `training`, `quality` and `commands` come last: only they see it all.
 ORDER = (
     "errors", "settings", "kept", "transcript", "formats", "ingest", "calibration", "signals", "features", "rules",
-    "models", "access", "policy", "decision", "memory", "metrics", "store", "client", "analytics", "simulate", "steps",
+    "models", "access", "policy", "decision", "together", "memory", "metrics", "store", "client", "analytics", "simulate", "steps",
     "training", "quality",
     "commands",
 )  # fmt: skip

@@ -174,10 +174,13 @@ def test_a_standing_holds_the_newest_messages_read_and_no_more() -> None:
     assert [moment.index for moment in standing.recent] == list(range(30 - WINDOW, 30))
 
 
-def test_an_answer_asks_the_model_once_for_what_the_alarm_rests_on() -> None:
-    judge = told(*[0.1] * 30)
+@pytest.mark.parametrize(
+    ("newest", "rows"), [(0.1, [0, 2]), (0.95, [0, 2, WINDOW - 2])], ids=["that is down", "that may be up"]
+)
+def test_an_answer_asks_for_what_an_alarm_rests_on(newest: float, rows: list[int]) -> None:
+    judge = told(*[0.1] * 29, newest)
     judge.answer(conversation(*chat(30)))
-    assert judge.escalation.rows == [0, WINDOW]  # type: ignore[union-attr]
+    assert judge.escalation.rows == rows  # type: ignore[union-attr]
 
 
 def test_another_model_takes_over_half_way() -> None:

@@ -19,7 +19,7 @@ from handoff.features.table import Fact, Family, Feature, Running, Said
 from handoff.models import EscalationModel, RoutingModel
 from handoff.models.escalation import Contribution
 from handoff.models.slots import WORDING_FEATURES
-from handoff.policy import Decision, Policy, Routing, decide, level, load_policy, model_action, route, trend
+from handoff.policy import Decision, Policy, Routing, decide, level, load_policy, may_alarm, model_action, route, trend
 from handoff.policy.decide import Level, Trend
 from handoff.policy.trigger import WINDOW
 from handoff.rules import Fired, RuleBook, Urgency, Watch, load_rules, name_facts
@@ -78,13 +78,15 @@ class Scores:
         self._model: EscalationModel | None = None
         self._found: Probabilities = {}
 
-    def by(self, model: EscalationModel, moments: Sequence[Moment]) -> Probabilities:
-        """The model's probabilities right after `moments`, by index; of others nothing is remembered."""
+    def by(self, model: EscalationModel, moments: Sequence[Moment], others: Sequence[Moment] = ()) -> Probabilities:
+        """The model's probabilities right after `moments`, by index, and right after those of `others` that it has
+        scored before; of any more nothing is remembered."""
         found = self._found if self._model is model else {}
         new = [moment for moment in moments if moment.index not in found]
         told = zip(new, model.probabilities(new), strict=True) if new else ()
         found = found | {moment.index: float(p) for moment, p in told}
-        return self.note(model, {moment.index: found[moment.index] for moment in moments})
+        wanted = (*moments, *others)
+        return self.note(model, {moment.index: found[moment.index] for moment in wanted if moment.index in found})
 
     def note(self, model: EscalationModel, found: Probabilities) -> Probabilities:
         """Remember these, and no others."""
@@ -225,15 +227,6 @@ class Judge:
         """Where the conversation stands after its newest message."""
         return self._standings(conversation)[-1]
 
-    def score(self, standings: Sequence[Standing]) -> None:
-        """Have all that the answers need scored by one call of the model, for much less than one call each."""
-        if self.escalation is None:
-            return
-        wanted = [_wanted(standing) for standing in standings]
-        found = iter(self.escalation.probabilities([moment for moments in wanted for moment in moments]))
-        for standing, moments in zip(standings, wanted, strict=True):
-            standing.scores.note(self.escalation, {moment.index: float(next(found)) for moment in moments})
-
     def conclude(self, standing: Standing, *, explain: bool = False, request_id: str | None = None) -> Answer:
         """The answer where a conversation stands. What leads there, all at once or message by message, is the same."""
         known = self._known(standing)
@@ -257,10 +250,14 @@ class Judge:
         return [progress.step(moment) for moment in follow(conversation)]
 
     def _known(self, standing: Standing) -> Probabilities:
-        """All probabilities that the answer needs; those that are new from one call of the model."""
+        """All probabilities that the answer needs: where no alarm can be up, only those that are compared."""
         if self.escalation is None:
             return {}
-        return standing.scores.by(self.escalation, _wanted(standing))
+        compared = compared_moments(standing.moment, standing.before, standing.recent)
+        known = standing.scores.by(self.escalation, compared, standing.recent)
+        if standing.recent and may_alarm(known[standing.recent[-1].index], self.policy):
+            known = standing.scores.by(self.escalation, [*compared, *standing.recent])
+        return known
 
     def _probabilities(self, moments: Sequence[Moment]) -> Probabilities:
         if self.escalation is None:
@@ -271,7 +268,7 @@ class Judge:
     def _verdict(self, standing: Standing, known: Probabilities, *, explain: bool, reasons: bool = True) -> Verdict:
         moment, fired = standing.moment, standing.fired
         probability = known.get(moment.index)
-        scores = tuple(known[each.index] for each in standing.recent) if known else ()
+        scores = tuple(known[each.index] for each in standing.recent if each.index in known)
         wanted = explain or (reasons and model_action(probability, self.policy, scores) != "none")
         explanation = None
         if self.escalation is not None and wanted and moment.owner == "assistant":
@@ -305,10 +302,11 @@ class Judge:
         return route(verdict.decision, verdict.fired, customer, self.policy, probabilities, cut)
 
 
-def _wanted(standing: Standing) -> list[Moment]:
-    """The moments whose probabilities an answer needs."""
-    before = () if standing.before is None else (standing.before,)
-    return list({moment.index: moment for moment in (standing.moment, *standing.recent, *before)}.values())
+def compared_moments(newest: Moment, before: Moment | None, recent: Sequence[Moment]) -> list[Moment]:
+    """The moments whose probabilities every answer needs: the newest, the one of the trend, and the last that may raise
+    an alarm, which is another than the newest where that is not read. Each once."""
+    compared = (newest, *recent[-1:], *(() if before is None else (before,)))
+    return list({moment.index: moment for moment in compared}.values())
 
 
 def explained(model: EscalationModel, moment: Moment) -> Explanation:

@@ -136,15 +136,17 @@ STATISTICS: dict[Callable[[], statistics.Statistic], Callable[[Series], Floats]]
 }
 
 
-def features(signals: Floats, by_customer: Flags, starts: Flags) -> Floats:
+def features(signals: Floats, by_customer: Flags, starts: Flags, read: Flags | None = None) -> Floats:
     """Array of shape (n_features, n_rows), FEATURES in order, NaN for missing.
 
-    signals: array of shape (n_columns, n_rows), `recorder.COLUMNS` in order, a row a message that is read.
+    signals: array of shape (n_columns, n_rows), `recorder.COLUMNS` in order, a row a message.
     by_customer, starts: arrays of shape (n_rows,): who wrote it, and whether its episode begins with it.
+    read: array of shape (n_rows,): whether it is read, as all are where this is left out.
     """
     found = np.empty((len(FEATURES), len(starts)))
+    read = np.ones_like(starts) if read is None else read
     for rows, inside in _side_by_side(starts):
-        episodes = _Episodes(signals, by_customer, rows)
+        episodes = _Episodes(signals, by_customer, read, rows)
         kept = rows[inside]
         for place, name in enumerate(FEATURE_NAMES):
             found[place, kept] = episodes.feature(place, name)[inside]
@@ -169,10 +171,10 @@ def _side_by_side(starts: Flags) -> Iterator[tuple[Integers, Flags]]:
 class _Episodes:
     """Some episodes side by side, and what was worked out of them so far."""
 
-    def __init__(self, signals: Floats, by_customer: Flags, rows: Integers) -> None:
+    def __init__(self, signals: Floats, by_customer: Flags, read: Flags, rows: Integers) -> None:
         self._signals, self._rows = signals, rows
-        customer = by_customer[rows]
-        self._applies = {"customer": customer, "assistant": ~customer, "any": np.ones_like(customer)}
+        customer, heard = by_customer[rows], read[rows]
+        self._applies = {"customer": customer & heard, "assistant": ~customer & heard, "any": heard}
         self._mentioned = signals[COLUMNS.index("mentioned")][rows].astype(np.int64)
         self._series: dict[Signal, Series] = {}
 

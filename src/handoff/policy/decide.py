@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from handoff.policy.settings import ACTIONS, Action, Policy
-from handoff.policy.trigger import DECIMALS, is_up
+from handoff.policy.trigger import DECIMALS, is_up, may_be_up
 from handoff.rules import Fired, Rule, Urgency
 from handoff.transcript.episodes import Owner
 
@@ -79,6 +79,11 @@ def model_action(probability: float | None, policy: Policy, scores: Sequence[flo
     if up:
         return up[-1]
     return "none" if plain_action(probability, policy) == "none" else "monitor"
+
+
+def may_alarm(score: float, policy: Policy) -> bool:
+    """Whether an alarm can be up after this score; if not, `model_action` needs none of those before it."""
+    return any(may_be_up(score, trigger) for _, trigger in policy.triggers)
 
 
 def rule_action(rule: Rule, policy: Policy) -> Action:

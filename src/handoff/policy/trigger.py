@@ -82,9 +82,11 @@ def raised(scores: Sequence[float | None], trigger: Trigger) -> tuple[bool, ...]
 
 def is_up(scores: Sequence[float], trigger: Trigger) -> bool:
     """Whether the alarm is up after the last of the scores."""
-    # Most conversations are calm: a look at the newest score settles them.
-    if not scores or round(scores[-1], DECIMALS) < min(
-        trigger.floor, math.inf if trigger.at_once is None else trigger.at_once
-    ):
-        return False
-    return raised(scores[-WINDOW:], trigger)[-1]
+    return bool(scores) and may_be_up(scores[-1], trigger) and raised(scores[-WINDOW:], trigger)[-1]
+
+
+def may_be_up(score: float, trigger: Trigger) -> bool:
+    """Whether the alarm can be up after this score, whatever came before it. Most conversations are calm: their newest
+    score settles them."""
+    at_once = math.inf if trigger.at_once is None else trigger.at_once
+    return round(score, DECIMALS) >= min(trigger.floor, at_once)

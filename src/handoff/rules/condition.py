@@ -11,6 +11,8 @@ import string
 from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from handoff.features import FEATURE_NAMES, FEATURES
 from handoff.features.table import Fact
@@ -21,6 +23,8 @@ _FACTS = frozenset(feature.name for feature in FEATURES if isinstance(feature.so
 
 Row = Sequence[float]
 Names = Mapping[str, str | None]
+Columns = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -33,6 +37,12 @@ class Comparison(msgspec.Struct, frozen=True):
     def passes(self, row: Row) -> bool:
         value = row[self.column]
         return value < self.cut if self.is_below else value >= self.cut
+
+    def passed(self, rows: Columns) -> Flags:
+        """The same of many rows, array of shape (n_features, n_rows): array of shape (n_rows,)."""
+        values = rows[self.column]
+        found: Flags = values < self.cut if self.is_below else values >= self.cut
+        return found
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -47,6 +57,15 @@ class Group(msgspec.Struct, frozen=True):
                 return False
         return all(_is_among(test, names) for test in self.names)
 
+    def passed(self, rows: Columns, names: Sequence[Names], whose: NDArray[np.intp]) -> Flags:
+        """The same of many rows, as `Condition.held`."""
+        found = np.ones(len(whose), dtype=np.bool_)
+        for comparison in self.comparisons:
+            found &= comparison.passed(rows)
+        if self.names:
+            found &= np.array([all(_is_among(test, each) for test in self.names) for each in names])[whose]
+        return found
+
 
 class Condition(msgspec.Struct, frozen=True):
     """When a rule holds, and what it says then. `shown` are the features of its sentence, with their columns;
@@ -60,6 +79,12 @@ class Condition(msgspec.Struct, frozen=True):
 
     def holds(self, row: Row, names: Names) -> bool:
         return any(group.passes(row, names) for group in self.groups)
+
+    def held(self, rows: Columns, names: Sequence[Names], whose: NDArray[np.intp]) -> Flags:
+        """The same of many rows, array of shape (n_features, n_rows): array of shape (n_rows,). `whose` (n_rows,) says
+        whose `names` are a row's."""
+        held: Flags = np.logical_or.reduce([group.passed(rows, names, whose) for group in self.groups])
+        return held
 
     def sentence(self, row: Row, raw: Row) -> str:
         """What the rule says of a row, and what the confidence in it was as reported, where `raw` differs."""

@@ -8,14 +8,21 @@ the account's facts, which can bring no new evidence, stay silent for the rest o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from handoff.features import Moment
+from handoff.features.together import Followed
 from handoff.rules.book import Rule, RuleBook
 from handoff.rules.confidence import UsedConfidence
 from handoff.transcript import Conversation
+
+Flags = NDArray[np.bool_]
+Integers = NDArray[np.int64]
 
 
 class Fired(msgspec.Struct, frozen=True):
@@ -79,6 +86,41 @@ class Watch:
         if before is None or before.says != says:
             since = (moment.message.message_id or "") if before is None else before.message_id
             self._holding[place] = Fired(condition.rule, since, says)
+
+
+def fired_at_the_end(
+    book: RuleBook, followed: Followed, rows: Sequence[tuple[float, ...]], names: Sequence[dict[str, str | None]]
+) -> list[tuple[Fired, ...]]:
+    """The rules that hold right after the newest message of each conversation, as `Watch` would say step by step.
+
+    `rows` are the feature rows there. For a book without calibrated confidence: it has other rows.
+    """
+    held = _held(book, followed, names)
+    last = followed.ends - 1
+    since = _since(held, followed.starts)[:, last]
+    fired: list[list[Fired]] = [[] for _ in rows]
+    for which, place in zip(*(found.tolist() for found in np.nonzero(held[:, last].T)), strict=True):
+        row, condition = rows[which], book.conditions.all[place]
+        began = followed.moments[which][int(since[place, which] - followed.ends[which])]
+        fired[which].append(Fired(condition.rule, began.message.message_id or "", condition.sentence(row, row)))
+    return list(map(tuple, fired))
+
+
+def _held(book: RuleBook, followed: Followed, names: Sequence[dict[str, str | None]]) -> Flags:
+    """Which rules hold after which message: array of shape (n_rules, n_messages)."""
+    whose = np.repeat(np.arange(len(names)), np.diff(followed.ends, prepend=0))
+    held: Flags = np.array([condition.held(followed.features, names, whose) for condition in book.conditions.all])
+    every = chain.from_iterable(followed.moments)
+    watched = np.array([moment.owner == "assistant" and moment.message.event != "resolved" for moment in every])
+    held &= watched
+    return held
+
+
+def _since(held: Flags, starts: Flags) -> Integers:
+    """The message with which each began to hold, where it does; in an episode without declined hand-offs."""
+    begins = held.copy()
+    begins[:, 1:] &= starts[1:] | ~held[:, :-1]
+    return np.maximum.accumulate(np.where(begins, np.arange(held.shape[1]), 0), axis=1)
 
 
 def _changed(before: tuple[float, ...], row: tuple[float, ...]) -> Iterable[int]:
