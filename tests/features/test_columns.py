@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from handoff.features import FEATURE_NAMES, FEATURES, follow
 from handoff.features.columns import STATISTICS, Series, features
-from handoff.features.recorder import COLUMNS, MENTIONS, Recorder
+from handoff.features.recorder import COLUMNS, MENTIONS, record
 from handoff.features.table import Running
 from handoff.simulate import simulate
 from handoff.transcript import Conversation
@@ -53,9 +53,9 @@ def test_a_float_holds_all_mentions() -> None:
 def check(chats: list[Conversation]) -> None:
     expected = [moment.row for chat in chats for moment in follow(chat) if moment.read]
     signals, customers, starts = list[tuple[float, ...]](), list[bool](), list[bool]()
-    for chat in chats:
+    for moments in record(chats):
         episode = -1
-        for moment in follow(chat, Recorder):
+        for moment in moments:
             if moment.read:
                 signals.append(moment.row)
                 customers.append(moment.message.role == "customer")

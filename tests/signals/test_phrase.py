@@ -92,3 +92,8 @@ def test_a_phrase_is_looked_up_by_its_rarest_word() -> None:
     phrase = compile_phrase("not my <human>", GROUPS)
     assert phrase.anchors == {"agent", "human"}
     assert set(phrase.others) == {frozenset({"not"}), frozenset({"my"})}
+
+
+def test_of_several_words_the_least_common_leads_to_a_phrase() -> None:
+    phrase = compile_phrase("a_record|to_slack|dns", GROUPS)
+    assert phrase.anchors == {"record", "slack", "dns"}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff.signals import Reading, read, spanning
+from handoff.signals import Reading, read, read_all, spanning
 from handoff.signals.read import MAX_WORDS
 
 
@@ -55,6 +55,13 @@ def test_a_reading_holds_together(text: str, role: str, locale: str | None) -> N
     assert reading.sentiment is None or -1 <= reading.sentiment <= 1
     assert all(count > 0 for count in reading.hits.values())
     assert spanning(reading.words, reading.words, role) == spanning(reading.words, reading.words, role)
+
+
+@given(st.lists(st.tuples(st.text(), st.sampled_from([None, "en", "de-AT"]))), st.sampled_from(["customer", "agent"]))
+def test_read_together_texts_say_what_each_says_by_itself(asked: list[tuple[str, str | None]], role: str) -> None:
+    twice = [*asked, *asked]
+    assert read_all(twice, role) == [read(text, role, locale) for text, locale in twice]
+    assert read_all(asked, role, tone=False) == [read(text, role, locale, tone=False) for text, locale in asked]
 
 
 HOSTILE = {

@@ -12,7 +12,7 @@ import pytest
 from handoff.formats import NativeWriter
 from handoff.simulate import simulate
 from handoff.training import feature_file
-from handoff.training.feature_file import write_features
+from handoff.training.feature_file import feature_table, write_features
 from handoff.training.signal_table import SignalStore, signals_version
 from handoff.transcript import Conversation, Customer, Message
 
@@ -61,6 +61,12 @@ def test_features_of_what_was_kept_need_no_pandas(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", program, str(data), str(tmp_path / "second.parquet"), str(tmp_path / "signals")]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_texts_read_in_several_lots_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = feature_table(CHATS)
+    monkeypatch.setattr("handoff.training.signal_table.MESSAGES_TOGETHER", 10)
+    assert feature_table(CHATS).equals(whole)
 
 
 def test_records_are_told_apart_by_their_borders(tmp_path: Path) -> None:

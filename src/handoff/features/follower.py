@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import cache
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ NAN = math.nan
 KEPT_TEXTS = 12  # customer messages that routing reads
 KEPT_RECENT = 8  # messages of either side whose wording the escalation model reads
 
+
+Found = TypeVar("Found", covariant=True)
 
 # A statistic: its place in `Tracker.statistics`, and the position of its feature in the row.
 Place = tuple[int, int]
@@ -129,84 +131,121 @@ class Tracker:
         return max(0.0, (now - self.started_at).total_seconds() / 60)
 
 
-class Moment(msgspec.Struct, frozen=True):
-    """The conversation right after one message, which is `message`, redacted.
+class Noted(msgspec.Struct, frozen=True):
+    """What came of one message, which is `message`, redacted.
 
     `read` is False where the message is neither row nor text: the announcement of a transfer, a system message,
-    an agent's, and whatever is said while a human owns the conversation. `row` covers the present episode;
-    `row_since_decline` starts anew when a hand-off was declined (rules read it), and is `row` itself before.
-    `recent` are the newest eight messages of the present episode that were read and say something, oldest first.
+    an agent's, and whatever is said while a human owns the conversation. `row` covers the present episode.
     """
 
     index: int
     message: Message
-    owner: Owner
     episode: int
     read: bool
-    declined: bool
     row: tuple[float, ...]
+
+
+class Moment(Noted, frozen=True):
+    """The conversation right after one message.
+
+    `row_since_decline` starts anew when a hand-off was declined (rules read it), and is `row` itself before.
+    `recent` are the newest eight messages of the present episode that were read and say something, oldest first.
+    """
+
+    owner: Owner
+    declined: bool
     row_since_decline: tuple[float, ...]
     customer_texts: tuple[str, ...]
     recent: tuple[Message, ...]
 
 
-class Follower:
-    """A conversation being followed: feed it messages that are already redacted, oldest first."""
+def speaks(message: Message) -> bool:
+    """Whether anything asks what a message says."""
+    return message.role in _UPDATES
 
-    __slots__ = (
-        "_episode", "_facts", "_index", "_locale", "_newest", "_ownership", "_recent", "_since_decline", "_texts",
-        "_tracker",
-    )  # fmt: skip
 
-    def __init__(
-        self, customer: Customer = UNKNOWN_CUSTOMER, locale: str | None = None, tracker: type[Tracker] = Tracker
-    ) -> None:
-        """`tracker` makes the rows: features, or what `Recorder` notes down for many conversations at once."""
-        self._facts, self._locale, self._tracker = _facts(customer), locale, tracker
+class Course:
+    """Who owns the conversation, the present episode, and its row: what `Follower` and `Recording` have in common."""
+
+    __slots__ = ("_episode", "_facts", "_index", "_newest", "_ownership", "_tracker")
+
+    def __init__(self, customer: Customer, tracker: type[Tracker]) -> None:
+        self._facts, self._tracker = _facts(customer), tracker
         self._ownership, self._index = Ownership(), -1
         self._newest: datetime | None = None
         self._start_episode()
 
     def _start_episode(self) -> None:
         self._episode = self._tracker(self._facts)
-        self._since_decline: Tracker | None = None
-        self._texts: list[str] = []
-        self._recent: tuple[Message, ...] = ()
 
-    def add(self, message: Message, *, rating: float | None = None, as_of: datetime | None = None) -> Moment:
-        """Take in the next message; `rating` is one that was given for the conversation at this point."""
-        spoken = message.role in _UPDATES
-        reading = read(message.text, message.role, self._locale, tone=message.role == "customer") if spoken else None
+    def _decline(self) -> None:
+        """A hand-off was turned down."""
+
+    def _advance(self, message: Message, reading: Reading | None, rating: float | None) -> bool:
+        """Take in the next message, with what it says where its role `speaks`; whether it is read."""
         announcement = message.role == "assistant" and reading is not None and "announces_transfer" in reading.hits
         now_step = step(self._ownership, message, announcement=announcement)
         self._ownership, self._index = now_step.ownership, self._index + 1
         if now_step.fresh:
             self._start_episode()
         if now_step.declined:
-            self._since_decline = self._tracker(self._facts)
+            self._decline()
         if message.event != "resolved":
-            self._take_in(
-                message, reading if now_step.read else None, message.satisfaction if rating is None else rating
-            )
-        if message.sent_at is not None and (self._newest is None or message.sent_at > self._newest):
-            self._newest = message.sent_at
-        return self._moment(message, now_step.read, as_of or self._newest)
+            rating = message.satisfaction if rating is None else rating
+            self._take_in(message, reading if now_step.read else None, rating)
+        sent_at = message.sent_at
+        if sent_at is not None and (self._newest is None or sent_at > self._newest):
+            self._newest = sent_at
+        return now_step.read
 
     def _take_in(self, message: Message, reading: Reading | None, rating: float | None) -> None:
-        for tracker in self._trackers():
-            tracker.begin(message)
-            if rating is not None and self._ownership.owner == "assistant":
-                tracker.rating = rating
-            if reading is not None:
-                tracker.hear(message, reading)
+        self._tell(self._episode, message, reading, rating)
+
+    def _tell(self, tracker: Tracker, message: Message, reading: Reading | None, rating: float | None) -> None:
+        tracker.begin(message)
+        if rating is not None and self._ownership.owner == "assistant":
+            tracker.rating = rating
+        if reading is not None:
+            tracker.hear(message, reading)
+
+
+class Follower(Course):
+    """A conversation being followed: feed it messages that are already redacted, oldest first."""
+
+    __slots__ = ("_locale", "_recent", "_since_decline", "_texts")
+
+    def __init__(
+        self, customer: Customer = UNKNOWN_CUSTOMER, locale: str | None = None, tracker: type[Tracker] = Tracker
+    ) -> None:
+        """`tracker` makes the rows: features, or what `Recorder` notes down for many conversations at once."""
+        super().__init__(customer, tracker)
+        self._locale = locale
+
+    def _start_episode(self) -> None:
+        super()._start_episode()
+        self._since_decline: Tracker | None = None
+        self._texts: list[str] = []
+        self._recent: tuple[Message, ...] = ()
+
+    def _decline(self) -> None:
+        self._since_decline = self._tracker(self._facts)
+
+    def add(self, message: Message, *, rating: float | None = None, as_of: datetime | None = None) -> Moment:
+        """Take in the next message; `rating` is one that was given for the conversation at this point."""
+        role, spoken = message.role, speaks(message)
+        reading = read(message.text, role, self._locale, tone=role == "customer") if spoken else None
+        is_read = self._advance(message, reading, rating)
+        return self._moment(message, is_read, as_of or self._newest)
+
+    def _take_in(self, message: Message, reading: Reading | None, rating: float | None) -> None:
+        super()._take_in(message, reading, rating)
+        if self._since_decline is not None:
+            self._tell(self._since_decline, message, reading, rating)
         if reading is not None and message.text:
             self._recent = (*self._recent, message)[-KEPT_RECENT:]
             if message.role == "customer":
                 self._texts.append(message.text)
                 del self._texts[:-KEPT_TEXTS]
-
-    def _trackers(self) -> tuple[Tracker, ...]:
-        return (self._episode,) if self._since_decline is None else (self._episode, self._since_decline)
 
     def _moment(self, message: Message, is_read: bool, now: datetime | None) -> Moment:
         row = self._episode.row(now)
@@ -225,13 +264,24 @@ class Follower:
         )
 
 
+class Add(Protocol[Found]):
+    """What `walk` feeds: `Follower.add`, or one that notes less."""
+
+    def __call__(self, message: Message, *, rating: float | None = None, as_of: datetime | None = None) -> Found: ...
+
+
 def follow(conversation: Conversation, tracker: type[Tracker] = Tracker) -> Iterator[Moment]:
     """One `Moment` a message. Personal data is masked before anything reads the text."""
     names, follower = names_of(conversation), Follower(conversation.facts, conversation.locale, tracker)
+    return walk(conversation, (redact_message(message, names) for message in conversation.messages), follower.add)
+
+
+def walk(conversation: Conversation, masked: Iterable[Message], add: Add[Found]) -> Iterator[Found]:
+    """What `add` makes of the messages, masked, given the conversation's rating and `as_of` where they belong."""
     rated_at, last = _rated_at(conversation), len(conversation.messages) - 1
-    for index, message in enumerate(conversation.messages):
-        yield follower.add(
-            redact_message(message, names),
+    for index, message in enumerate(masked):
+        yield add(
+            message,
             rating=conversation.satisfaction if index == rated_at else None,
             as_of=conversation.as_of if index == last else None,
         )

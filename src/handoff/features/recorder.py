@@ -4,16 +4,17 @@ conversations at once. This is also what is kept on disk between two runs: numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import compress
 
-from handoff.features.follower import NAN, Tracker
+from handoff.features.follower import NAN, Course, Noted, Tracker, walk
 from handoff.features.heard import Heard, Past
 from handoff.features.signals import Signal
 from handoff.features.table import FEATURES, Fact, Running, State
-from handoff.signals import Reading
-from handoff.transcript import Message
+from handoff.signals import Reading, read_all
+from handoff.transcript import Conversation, Customer, Message
+from handoff.transcript.redact import mask_message, names_of
 
 # Signals that are not merely the mention of a lexicon entry, in the order of the features over them.
 SIGNALS: tuple[Signal, ...] = tuple(
@@ -28,6 +29,7 @@ KNOWN: tuple[str, ...] = tuple(f.name for f in FEATURES if isinstance(f.source, 
 COLUMNS: tuple[str, ...] = ("mentioned", *KNOWN, *(signal.name for signal in SIGNALS))
 
 _FIRST_SIGNAL = 1 + len(KNOWN)
+_NO_SIGNALS = [NAN] * len(SIGNALS)
 _READS: dict[str, tuple[tuple[int, Callable[[Heard], float | None]], ...]] = {
     role: tuple((_FIRST_SIGNAL + k, s.read) for k, s in enumerate(SIGNALS) if s.role in (role, "any"))
     for role in ("customer", "assistant")
@@ -39,6 +41,9 @@ _BITS: dict[str, dict[str | None, float]] = {
 _IS_KNOWN = [isinstance(f.source, Fact | State) for f in FEATURES]
 _STATES = {f.source.attribute: 1 + KNOWN.index(f.name) for f in FEATURES if isinstance(f.source, State)}
 
+# By role, what the messages say, in order.
+Readings = Mapping[str, Iterator[Reading]]
+
 
 class Recorder(Tracker):
     """Follows an episode as `Tracker` does; its rows are COLUMNS instead of FEATURES."""
@@ -49,12 +54,12 @@ class Recorder(Tracker):
         self.past = Past()
         self.started_at: datetime | None = None
         self.rating: float | None = None
-        self._values = [0.0, *compress(facts, _IS_KNOWN), *[NAN] * len(SIGNALS)]
+        self._values = [0.0, *compress(facts, _IS_KNOWN), *_NO_SIGNALS]
 
     def hear(self, message: Message, reading: Reading) -> None:
         """Take in one customer or assistant message."""
         heard, values = self.past.hear(message, reading), self._values
-        values[_FIRST_SIGNAL:] = [NAN] * len(SIGNALS)
+        values[_FIRST_SIGNAL:] = _NO_SIGNALS
         for place, read in _READS[message.role]:
             value = read(heard)
             if value is not None:
@@ -70,3 +75,44 @@ class Recorder(Tracker):
         if self.rating is not None:
             self._values[_STATES["rating"]] = self.rating
         return tuple(self._values)
+
+
+class Recording(Course):
+    """A conversation being followed for its columns alone: no texts, and nothing anew since a decline."""
+
+    __slots__ = ("_readings",)
+
+    def __init__(self, customer: Customer, readings: Readings) -> None:
+        """`readings` are by role what the conversation's messages say, those of other conversations after it."""
+        super().__init__(customer, Recorder)
+        self._readings = readings
+
+    def add(self, message: Message, *, rating: float | None = None, as_of: datetime | None = None) -> Noted:
+        """Take in the next message, as `Follower.add` does; its row is COLUMNS."""
+        readings = self._readings.get(message.role)
+        is_read = self._advance(message, None if readings is None else next(readings), rating)
+        row = self._episode.row(as_of or self._newest)
+        return Noted(self._index, message, self._ownership.episode, is_read, row)
+
+
+def record(conversations: Sequence[Conversation]) -> Iterator[list[Noted]]:
+    """One `Noted` a message, conversation by conversation. Personal data is masked before anything reads the texts,
+    which are read together."""
+    masked = [_masked(conversation) for conversation in conversations]
+    readings = _readings(conversations, masked)
+    for conversation, messages in zip(conversations, masked, strict=True):
+        yield list(walk(conversation, messages, Recording(conversation.facts, readings).add))
+
+
+def _masked(conversation: Conversation) -> list[Message]:
+    names = names_of(conversation)
+    return [mask_message(message, names) for message in conversation.messages]
+
+
+def _readings(conversations: Sequence[Conversation], masked: Sequence[Sequence[Message]]) -> Readings:
+    asked: dict[str, list[tuple[str, str | None]]] = {role: [] for role in _READS}
+    for conversation, messages in zip(conversations, masked, strict=True):
+        for message in messages:
+            if message.role in asked:
+                asked[message.role].append((message.text, conversation.locale))
+    return {role: iter(read_all(texts, role, tone=role == "customer")) for role, texts in asked.items()}

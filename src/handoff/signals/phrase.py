@@ -58,7 +58,7 @@ def _compiled(source: str) -> re.Pattern[str]:
 @dataclass(frozen=True, slots=True)
 class _Position:
     source: str
-    firsts: frozenset[str] = frozenset()
+    telling: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
     options: frozenset[str] = frozenset()
     required: bool = False
@@ -74,10 +74,10 @@ def compile_phrase(written: str, groups: Groups) -> Phrase:
         raise BadPhrase("is empty")
     _check_ends(written)
     positions = [_position(part, groups) for part in written.split()]
-    required = [position.firsts for position in positions if position.required and position.firsts]
+    required = [position.telling for position in positions if position.required and position.telling]
     if not required:
         raise BadPhrase("needs at least one word that is not optional")
-    everyday = sorted(positions[0].options & read_sets("grammar")["everyday"]) if len(positions) == 1 else []
+    everyday = sorted(positions[0].options & _everyday()) if len(positions) == 1 else []
     if everyday:
         raise BadPhrase(f"'{everyday[0]}' alone says nothing; add a word")
     anchors, *others = sorted(required, key=_how_common)
@@ -109,11 +109,18 @@ def _position(part: str, groups: Groups) -> _Position:
     source = "(?:" + "|".join(_source(option) for option in options) + ")" + ("?" if optional else "")
     return _Position(
         source,
-        firsts=frozenset() if _MARKS & set(options) else frozenset(option.split()[0] for option in options),
+        telling=frozenset() if _MARKS & set(options) else _telling(options),
         words=frozenset(word for option in options for word in option.split()) - _MARKS,
         options=frozenset(options),
         required=not optional,
     )
+
+
+def _telling(options: Iterable[str]) -> frozenset[str]:
+    """One word of each option, the least common: "a_record" is looked for where there is a "record"."""
+    if any("<number>" in option for option in options):
+        return frozenset(option.split()[0] for option in options)
+    return frozenset(min(option.split(), key=lambda word: (word in _everyday(), -len(word))) for option in options)
 
 
 def _source(option: str) -> str:
@@ -171,4 +178,8 @@ def endings(word: str) -> tuple[str, ...]:
 
 
 def _how_common(words: frozenset[str]) -> tuple[int, int]:
-    return (len(words & read_sets("grammar")["everyday"]), len(words))
+    return (len(words & _everyday()), len(words))
+
+
+def _everyday() -> frozenset[str]:
+    return read_sets("grammar")["everyday"]

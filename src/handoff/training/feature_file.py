@@ -190,13 +190,21 @@ def _made(folder: Path | None, group: Group) -> _Made:
     store = SignalStore(folder) if folder is not None else None
     table = store.get(group.raw) if store is not None else None
     if table is None:
-        conversations: list[Conversation] = []
-        for record in parsed(group):
-            if isinstance(record, Reject):
-                return _Made(None, [], record)
-            conversations.append(record.conversation)
-        ids = [conversation.conversation_id for conversation in conversations]
-        table = signal_table(conversations).replace_schema_metadata({_IDS: msgspec.json.encode(ids)})
+        ids, rejects = list[str](), list[Reject]()
+        table = signal_table(_conversations(group, ids, rejects))
+        if rejects:
+            return _Made(None, [], rejects[0])
+        table = table.replace_schema_metadata({_IDS: msgspec.json.encode(ids)})
         if store is not None:
             store.put(group.raw, table)
     return _Made(feature_table_of(table), msgspec.json.decode(table.schema.metadata[_IDS], type=list[str]))
+
+
+def _conversations(group: Group, ids: list[str], rejects: list[Reject]) -> Iterator[Conversation]:
+    """One after another, so that few are in memory; their ids are noted, and the reject at which they end."""
+    for record in parsed(group):
+        if isinstance(record, Reject):
+            rejects.append(record)
+            return
+        ids.append(record.conversation.conversation_id)
+        yield record.conversation

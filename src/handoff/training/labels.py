@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from handoff.errors import BadInput, nearest
-from handoff.features.follower import Moment
+from handoff.features.follower import Moment, Noted
 from handoff.transcript import Conversation, Outcome
 from handoff.transcript.outcomes import hand_offs, handed_off
 
 EscalationTarget = Literal["escalated", "needed_human", "label", "dissatisfied_next"]
 TARGETS: tuple[EscalationTarget, ...] = get_args(EscalationTarget)
+
+N = TypeVar("N", bound=Noted)
 
 # A rating below this is dissatisfied; the guide's threshold.
 DISSATISFIED_BELOW = 3
@@ -56,7 +58,7 @@ def labelled(
     return tuple(LabelledMoment(moment, y) for moment, y in found if y is not None)
 
 
-def every_label(conversation: Conversation, moments: Sequence[Moment]) -> dict[EscalationTarget, dict[int, int]]:
+def every_label(conversation: Conversation, moments: Sequence[Noted]) -> dict[EscalationTarget, dict[int, int]]:
     """The label under every target by the index of the message; a message that makes no row has none."""
     points = hand_offs(conversation)
     return {
@@ -67,11 +69,11 @@ def every_label(conversation: Conversation, moments: Sequence[Moment]) -> dict[E
 
 def _found(
     conversation: Conversation,
-    moments: Sequence[Moment],
+    moments: Sequence[N],
     points: dict[int, int],
     target: EscalationTarget,
     within: int | None,
-) -> list[tuple[Moment, int | None]]:
+) -> list[tuple[N, int | None]]:
     rows = _rows(moments, points)
     if target == "label":
         return [(moment, moment.message.label) for moment in rows]
@@ -93,22 +95,22 @@ def routed(conversation: Conversation, moments: Sequence[Moment]) -> Moment | No
     return before[-1] if before else None
 
 
-def _rows(moments: Sequence[Moment], points: dict[int, int]) -> list[Moment]:
+def _rows(moments: Sequence[N], points: dict[int, int]) -> list[N]:
     return [m for m in moments if m.read and m.index < points.get(m.episode, len(moments))]
 
 
 def _needs(
     conversation: Conversation,
-    moments: Sequence[Moment],
-    rows: Sequence[Moment],
+    moments: Sequence[N],
+    rows: Sequence[N],
     points: dict[int, int],
     target: Literal["escalated", "needed_human"],
     within: int | None,
-) -> list[tuple[Moment, int | None]]:
+) -> list[tuple[N, int | None]]:
     last_episode = moments[-1].episode if moments else 0
     ending = _ending(conversation, target)
 
-    def label(moment: Moment) -> int | None:
+    def label(moment: N) -> int | None:
         point = points.get(moment.episode)
         if point is None and moment.episode == last_episode:
             if ending is not True:
@@ -142,7 +144,7 @@ def _is_low(rating: float) -> bool:
     return round(rating, 6) < DISSATISFIED_BELOW
 
 
-def _next_dissatisfied(moments: Sequence[Moment], moment: Moment, within: int | None) -> int | None:
+def _next_dissatisfied(moments: Sequence[Noted], moment: Noted, within: int | None) -> int | None:
     """Whether the episode's next rated customer message is rated low; None when none follows (within the horizon)."""
     for later in moments[moment.index + 1 :]:
         if later.episode != moment.episode or (within is not None and later.index - moment.index > within):

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from handoff.features import FEATURE_NAMES
 from handoff.features.columns import features
-from handoff.features.follower import Moment, follow
-from handoff.features.recorder import COLUMNS, Recorder
+from handoff.features.follower import Noted
+from handoff.features.recorder import COLUMNS, record
 from handoff.signals import lexicon_version
 from handoff.training.labels import TARGETS, EscalationTarget, every_label
 from handoff.transcript import Conversation
@@ -32,6 +32,9 @@ from handoff.transcript.outcomes import before_the_end
 KEYS = ("conversation_id", "message_id", "customer_id", "index", "role", "sent_at", "episode")
 LABELS = tuple(f"y_{target}" for target in TARGETS)
 FLAGS = ("starts", "by_customer")  # whether the row is the first of its episode, and whether the customer wrote it
+
+# So many messages at least are read together.
+MESSAGES_TOGETHER = 2_000
 
 # The sources of this package on which a signal table depends. Those of the features over it are not among them.
 _SOURCES = ("kept.py", "transcript", "signals", "training/labels.py", "training/signal_table.py")
@@ -45,24 +48,36 @@ def signal_table(conversations: Iterable[Conversation]) -> Any:
     values, keys = array("d"), [list[Any]() for _ in KEYS]
     starts, by_customer = list[bool](), list[bool]()
     marks: dict[EscalationTarget, list[int | None]] = {target: [] for target in TARGETS}
-    for conversation in conversations:
-        moments = list(follow(before_the_end(conversation), Recorder))
-        rows = [moment for moment in moments if moment.read]
-        for moment in rows:
-            values.extend(moment.row)
-        episodes = [moment.episode for moment in rows]
-        starts.extend(map(ne, episodes, [-1, *episodes]))
-        by_customer.extend(moment.message.role == "customer" for moment in rows)
-        for key, column in zip(_keys(conversation, rows), keys, strict=True):
-            column.extend(key)
-        for target, label in every_label(conversation, moments).items():
-            marks[target].extend(label.get(moment.index) for moment in rows)
+    for some in _some_together(conversations):
+        recorded = record(list(map(before_the_end, some)))
+        for conversation, moments in zip(some, recorded, strict=True):
+            rows = [moment for moment in moments if moment.read]
+            for moment in rows:
+                values.extend(moment.row)
+            episodes = [moment.episode for moment in rows]
+            starts.extend(map(ne, episodes, [-1, *episodes]))
+            by_customer.extend(moment.message.role == "customer" for moment in rows)
+            for key, column in zip(_keys(conversation, rows), keys, strict=True):
+                column.extend(key)
+            for target, label in every_label(conversation, moments).items():
+                marks[target].extend(label.get(moment.index) for moment in rows)
     matrix = np.ascontiguousarray(np.frombuffer(values, dtype=np.float64).reshape(-1, len(COLUMNS)).T)
     plain = [*keys, *marks.values(), starts, by_customer]
     fields = [*_key_fields(), *(pa.field(name, pa.bool_()) for name in FLAGS)]
     columns = [pa.array(column, field.type) for column, field in zip(plain, fields, strict=True)]
     schema = pa.schema([*fields, *(pa.field(name, pa.float64()) for name in COLUMNS)])
     return pa.Table.from_arrays([*columns, *map(pa.array, matrix)], schema=schema)
+
+
+def _some_together(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
+    some, messages = list[Conversation](), 0
+    for conversation in conversations:
+        some.append(conversation)
+        messages += len(conversation.messages)
+        if messages >= MESSAGES_TOGETHER:
+            yield some
+            some, messages = [], 0
+    yield some
 
 
 def feature_table_of(signals: Any) -> Any:
@@ -109,7 +124,7 @@ def _key_fields() -> list[Any]:
     return [pa.field(k, kinds.get(k, pa.string())) for k in KEYS] + [pa.field(name, pa.int8()) for name in LABELS]
 
 
-def _keys(conversation: Conversation, rows: Sequence[Moment]) -> tuple[list[Any], ...]:
+def _keys(conversation: Conversation, rows: Sequence[Noted]) -> tuple[list[Any], ...]:
     messages = [moment.message for moment in rows]
     return (
         [conversation.conversation_id] * len(rows),
@@ -148,9 +163,9 @@ class SignalStore:
 
     def _path(self, records: Sequence[bytes]) -> Path:
         digest = hashlib.blake2b(digest_size=16)
-        for record in records:
-            digest.update(b"%d\n" % len(record))
-            digest.update(record)
+        for raw in records:
+            digest.update(b"%d\n" % len(raw))
+            digest.update(raw)
         return self._folder / f"{digest.hexdigest()}.arrow"
 
 

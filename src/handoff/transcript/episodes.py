@@ -45,13 +45,16 @@ def step(before: Ownership, message: Message, *, announcement: bool = False) -> 
 
     Without events an agent's message takes ownership and the next assistant message hands back.
     """
+    speaks = message.role in ("customer", "assistant")
+    if speaks and message.event is None and before.owner == "assistant":  # as with most messages
+        return Step(before, False, False, not _announces(message, announcement))
     after = _after(before, message)
     return Step(
         ownership=after,
         fresh=after.episode != before.episode,
         declined=message.event == "declined",
         read=(
-            message.role in ("customer", "assistant")
+            speaks
             and after.owner == "assistant"
             and message.event != "resolved"
             and not _announces(message, announcement)

@@ -71,7 +71,15 @@ def names_of(conversation: Conversation) -> tuple[str, ...]:
 
 def redact_message(message: Message, names: tuple[str, ...]) -> Message:
     """The message without personal data in its text."""
-    text = redact_text(message.text, names)
+    return _message(message, redact_text(message.text, names))
+
+
+def mask_message(message: Message, names: tuple[str, ...]) -> Message:
+    """As `redact_message`, for one of many whose texts do not come again: nothing is remembered."""
+    return _message(message, _masked(message.text, names) if _may_be_personal(message.text, names) else message.text)
+
+
+def _message(message: Message, text: str) -> Message:
     return message if text == message.text else msgspec.structs.replace(message, text=text)
 
 
