@@ -51,15 +51,17 @@ def test_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         )
 
 
-def test_features_of_what_was_kept_need_no_pandas(tmp_path: Path) -> None:
+@pytest.mark.parametrize("run", ["first", "second"])
+def test_features_need_no_pandas(tmp_path: Path, run: str) -> None:
     """pyarrow imports it for some conversions, which costs every process more than its share of a short run."""
     data = written(tmp_path / "chats.jsonl", CHATS)
-    write_features(data, tmp_path / "first.parquet", 1, signals=tmp_path / "signals")
+    if run == "second":
+        write_features(data, tmp_path / "first.parquet", 1, signals=tmp_path / "signals")
     program = (
         "import sys; from pathlib import Path; from handoff.training.feature_file import write_features; "
         "write_features(*map(Path, sys.argv[1:3]), 1, signals=Path(sys.argv[3])); print('pandas' in sys.modules)"
     )
-    command = [sys.executable, "-c", program, str(data), str(tmp_path / "second.parquet"), str(tmp_path / "signals")]
+    command = [sys.executable, "-c", program, str(data), str(tmp_path / "out.parquet"), str(tmp_path / "signals")]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
 
 

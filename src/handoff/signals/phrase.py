@@ -116,14 +116,20 @@ def _position(part: str, groups: Groups) -> _Position:
     )
 
 
-def _telling(options: Iterable[str]) -> frozenset[str]:
+def _telling(options: Sequence[str]) -> frozenset[str]:
     """One word of each option, the least common: "a_record" is looked for where there is a "record"."""
-    if any("<number>" in option for option in options):
+    if "<number>" in " ".join(options):
         return frozenset(option.split()[0] for option in options)
-    return frozenset(min(option.split(), key=lambda word: (word in _everyday(), -len(word))) for option in options)
+    return frozenset(option if " " not in option else _least_common(option.split()) for option in options)
+
+
+def _least_common(words: Sequence[str]) -> str:
+    return min(words, key=lambda word: (word in _everyday(), -len(word)))
 
 
 def _source(option: str) -> str:
+    if option.isalpha():
+        return " " + option
     return "".join(_NUMBER if word == "<number>" else " " + re.escape(word) for word in option.split())
 
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -32,6 +33,8 @@ from handoff.transcript.outcomes import before_the_end
 KEYS = ("conversation_id", "message_id", "customer_id", "index", "role", "sent_at", "episode")
 LABELS = tuple(f"y_{target}" for target in TARGETS)
 FLAGS = ("starts", "by_customer")  # whether the row is the first of its episode, and whether the customer wrote it
+
+_EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
 
 # So many messages at least are read together.
 MESSAGES_TOGETHER = 2_000
@@ -62,11 +65,11 @@ def signal_table(conversations: Iterable[Conversation]) -> Any:
             for target, label in every_label(conversation, moments).items():
                 marks[target].extend(label.get(moment.index) for moment in rows)
     matrix = np.ascontiguousarray(np.frombuffer(values, dtype=np.float64).reshape(-1, len(COLUMNS)).T)
-    plain = [*keys, *marks.values(), starts, by_customer]
     fields = [*_key_fields(), *(pa.field(name, pa.bool_()) for name in FLAGS)]
-    columns = [pa.array(column, field.type) for column, field in zip(plain, fields, strict=True)]
+    plain = [*keys, *marks.values(), starts, by_customer]
+    columns = [_column(values, field.type) for values, field in zip(plain, fields, strict=True)]
     schema = pa.schema([*fields, *(pa.field(name, pa.float64()) for name in COLUMNS)])
-    return pa.Table.from_arrays([*columns, *map(pa.array, matrix)], schema=schema)
+    return pa.Table.from_arrays([*columns, *map(_all_valid, matrix)], schema=schema)
 
 
 def _some_together(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
@@ -98,6 +101,27 @@ def feature_table_of(signals: Any) -> Any:
 def _numbers(column: Any) -> NDArray[Any]:
     """A column of numbers without nulls as a numpy array."""
     return np.from_dlpack(column.combine_chunks())
+
+
+def _column(values: Sequence[Any], kind: Any) -> Any:
+    """Texts, times or numbers as a column, None as null."""
+    import pyarrow as pa
+
+    if pa.types.is_string(kind):
+        builder = pa.lib.StringBuilder()
+        builder.append_values(values)
+        return builder.finish()
+    if pa.types.is_timestamp(kind):
+        values = [None if time is None else (time - _EPOCH) // _MICROSECOND for time in values]
+        return _with_nulls(np.array(values, dtype=np.float64)).cast(pa.int64()).cast(kind)
+    return _with_nulls(np.array(values, dtype=np.float64)).cast(kind)
+
+
+def _all_valid(values: NDArray[np.float64]) -> Any:
+    """A numpy array as a column, NaN as NaN."""
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
 
 
 def _with_nulls(values: NDArray[np.float64]) -> Any:
@@ -153,12 +177,14 @@ class SignalStore:
 
     def put(self, records: Sequence[bytes], table: Any) -> None:
         """Keep the table of these records. Whole or not at all, also when several write it."""
-        import pyarrow.feather as feather
+        import pyarrow as pa
 
         path = self._path(records)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        feather.write_feather(table, str(temporary), compression="lz4")
+        # As `write_feather` does, which imports pandas.
+        with pa.ipc.new_file(str(temporary), table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as file:
+            file.write_table(table)
         temporary.replace(path)
 
     def _path(self, records: Sequence[bytes]) -> Path:
