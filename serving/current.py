@@ -10,14 +10,15 @@ import dataclasses
 import logging
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 
-from handoff.decision import Answer, Judge, Standing
+from handoff.decision import Answer, Contributions, Judge, Standing
 from handoff.errors import BadModel
 from handoff.memory import Memory
 from handoff.models import load_champion
@@ -27,7 +28,7 @@ from handoff.policy import load_policy
 from handoff.rules import RuleBook, load_rules
 from handoff.settings import Settings
 from handoff.signals import cache_lookups
-from handoff.together import standings
+from handoff.together import contributions, standings
 from handoff.transcript import Conversation, Message
 from serving.records import Part, Status, Trouble
 
@@ -35,6 +36,8 @@ NAMES: tuple[Name, ...] = get_args(Name)
 # Changes whenever the champion file is replaced; None while there is none.
 Stamp = tuple[int, int, int] | None
 _NEVER = (-1, -1, -1)
+# Conversations of a batch that are worked on together.
+TOGETHER = 256
 
 # Scored by /readyz: whoever asks for a human must be answered, whatever the rules and models in use.
 KNOWN = Conversation(
@@ -99,13 +102,13 @@ class CurrentJudge:
         self, conversations: Sequence[Conversation], *, explain: bool = False, request_id: str | None = None
     ) -> list[Decided]:
         """One answer a conversation, all by the same judge, with all that the decision log wants to know."""
-        judge, started, all_of_them = self.judge, time.perf_counter(), list(conversations)
-        try:
-            found = standings(judge, all_of_them)
-        except Exception:  # what cannot be scored is found when it is concluded, and answered by the rules
-            found = [judge.standing(conversation) for conversation in all_of_them]
-        followed = 1_000 * (time.perf_counter() - started) / max(1, len(found))
-        return [self._decided(judge, standing, explain, request_id, followed) for standing in found]
+        judge, every, decided = self.judge, list(conversations), list[Decided]()
+        for first in range(0, len(every), TOGETHER):
+            started, some = time.perf_counter(), every[first : first + TOGETHER]
+            stood = _stood(judge, some, explain)
+            followed = 1_000 * (time.perf_counter() - started) / len(some)
+            decided += [self._decided(judge, standing, explain, request_id, followed, adds) for standing, adds in stood]
+        return decided
 
     def decide_one(
         self, conversation: Conversation, *, explain: bool = False, request_id: str | None = None
@@ -126,16 +129,29 @@ class CurrentJudge:
         return self._conclude(self.judge, standing, explain, request_id)
 
     def _decided(
-        self, judge: Judge, standing: Standing, explain: bool, request_id: str | None, followed: float
+        self,
+        judge: Judge,
+        standing: Standing,
+        explain: bool,
+        request_id: str | None,
+        followed: float,
+        contributions: Contributions | None = None,
     ) -> Decided:
         """The decision; `followed` are the milliseconds that it took to find where the conversation stands."""
         started = time.perf_counter()
-        answer = self._conclude(judge, standing, explain, request_id)
+        answer = self._conclude(judge, standing, explain, request_id, contributions)
         return Decided(answer, standing, followed + 1_000 * (time.perf_counter() - started))
 
-    def _conclude(self, judge: Judge, standing: Standing, explain: bool, request_id: str | None) -> Answer:
+    def _conclude(
+        self,
+        judge: Judge,
+        standing: Standing,
+        explain: bool,
+        request_id: str | None,
+        contributions: Contributions | None = None,
+    ) -> Answer:
         try:
-            return judge.conclude(standing, explain=explain, request_id=request_id)
+            return judge.conclude(standing, explain=explain, request_id=request_id, contributions=contributions)
         except Exception as error:
             if judge.escalation is None and judge.routing is None:
                 raise
@@ -203,6 +219,17 @@ class CurrentJudge:
         known = self._troubles.get(part)
         if known is None or (known.problem, known.serving) != (problem, serving):
             self._troubles[part] = Trouble(part, problem, self._clock(), serving)
+
+
+def _stood(
+    judge: Judge, conversations: Sequence[Conversation], explain: bool
+) -> Iterable[tuple[Standing, Contributions | None]]:
+    """Where the conversations stand, and what explains their answers where that is asked for."""
+    try:
+        found = standings(judge, conversations)
+        return zip(found, contributions(judge, found) if explain else repeat(None), strict=False)
+    except Exception:  # whatever a model fails on is found when it is concluded, and answered by the rules
+        return [(judge.standing(conversation), None) for conversation in conversations]
 
 
 def _without_models(judge: Judge) -> Judge:

@@ -20,7 +20,7 @@ from handoff.models import load_champion
 from handoff.rules import load_rules
 from handoff.rules.confidence import ConfidenceCalibration, VersionConfidence
 from handoff.simulate import simulate
-from handoff.together import standings
+from handoff.together import contributions, standings
 from handoff.transcript import Conversation
 from tests.strategies import conversations
 
@@ -41,6 +41,9 @@ class Told:
     def contributions(self, moment: Moment) -> tuple[Any, ...]:
         return ()
 
+    def contributions_of(self, moments: Sequence[Moment]) -> list[tuple[Any, ...]]:
+        return [() for _ in moments]
+
 
 @pytest.fixture(scope="module")
 def judge(trained_models: Path) -> Judge:
@@ -53,7 +56,8 @@ def told(scores: Sequence[float]) -> Judge:
 
 
 def check(judge: Judge, chats: Sequence[Conversation]) -> None:
-    for chat, standing in zip(chats, standings(judge, chats), strict=True):
+    found = standings(judge, chats)
+    for chat, standing, adds in zip(chats, found, contributions(judge, found), strict=True):
         alone = judge.standing(chat)
         assert standing.fired == alone.fired
         for found, expected in ((standing.moment, alone.moment), (standing.before, alone.before)):
@@ -63,7 +67,7 @@ def check(judge: Judge, chats: Sequence[Conversation]) -> None:
                 assert np.array((found.row, found.row_since_decline)).tobytes() == (
                     np.array((expected.row, expected.row_since_decline)).tobytes()
                 )
-        asked = msgspec.json.encode(judge.conclude(standing, explain=True, request_id="r"))
+        asked = msgspec.json.encode(judge.conclude(standing, explain=True, request_id="r", contributions=adds))
         assert asked == msgspec.json.encode(judge.answer(chat, explain=True, request_id="r"))
 
 

@@ -31,6 +31,8 @@ SPEAKS_FROM = 0.10
 
 # The model's probability right after a message, by the message's index.
 Probabilities = dict[int, float]
+# What the model's features add right after a message, largest first.
+Contributions = tuple[Contribution, ...]
 
 _BY_NAME = {feature.name: feature for feature in (*FEATURES, *WORDING_FEATURES)}
 # Of these statistics and families 0 says that there was none.
@@ -227,10 +229,20 @@ class Judge:
         """Where the conversation stands after its newest message."""
         return self._standings(conversation)[-1]
 
-    def conclude(self, standing: Standing, *, explain: bool = False, request_id: str | None = None) -> Answer:
-        """The answer where a conversation stands. What leads there, all at once or message by message, is the same."""
+    def conclude(
+        self,
+        standing: Standing,
+        *,
+        explain: bool = False,
+        request_id: str | None = None,
+        contributions: Contributions | None = None,
+    ) -> Answer:
+        """The answer where a conversation stands. What leads there, all at once or message by message, is the same.
+
+        `contributions` to the model's score there are looked up unless they are given.
+        """
         known = self._known(standing)
-        verdict = self._verdict(standing, known, explain=explain)
+        verdict = self._verdict(standing, known, explain=explain, contributions=contributions)
         earlier = known.get(standing.before.index) if standing.before is not None else None
         return self._answer(standing, verdict, earlier, request_id)
 
@@ -265,14 +277,22 @@ class Judge:
         found = self.escalation.probabilities(moments)
         return {moment.index: float(p) for moment, p in zip(moments, found, strict=True)}
 
-    def _verdict(self, standing: Standing, known: Probabilities, *, explain: bool, reasons: bool = True) -> Verdict:
+    def _verdict(
+        self,
+        standing: Standing,
+        known: Probabilities,
+        *,
+        explain: bool,
+        reasons: bool = True,
+        contributions: Contributions | None = None,
+    ) -> Verdict:
         moment, fired = standing.moment, standing.fired
         probability = known.get(moment.index)
         scores = tuple(known[each.index] for each in standing.recent if each.index in known)
         wanted = explain or (reasons and model_action(probability, self.policy, scores) != "none")
         explanation = None
         if self.escalation is not None and wanted and moment.owner == "assistant":
-            explanation = explained(self.escalation, moment)
+            explanation = explained(self.escalation, moment, contributions)
         spoken_for = explanation.reasons if explanation else ()
         decision = decide(probability, fired, moment.owner, self.policy, spoken_for, scores)
         return Verdict(moment, probability, fired, decision, explanation, scores)
@@ -309,9 +329,9 @@ def compared_moments(newest: Moment, before: Moment | None, recent: Sequence[Mom
     return list({moment.index: moment for moment in compared}.values())
 
 
-def explained(model: EscalationModel, moment: Moment) -> Explanation:
+def explained(model: EscalationModel, moment: Moment, contributions: Contributions | None = None) -> Explanation:
     """The features that raise the probability most, in words, and the reasons that they speak for."""
-    contributions = model.contributions(moment)
+    contributions = model.contributions(moment) if contributions is None else contributions
     raising = _raising(contributions)
     shown_values = dict(zip(FEATURE_NAMES, moment.row, strict=True))
     indicators = tuple(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from handoff.decision import Judge, Probabilities, Scores, Standing, compared_moments
+from handoff.decision import Contributions, Judge, Probabilities, Scores, Standing, compared_moments
 from handoff.features import Moment
 from handoff.features.together import Followed, follow_together, may_be_followed
 from handoff.models import EscalationModel
@@ -66,9 +66,20 @@ def _standings(judge: Judge, conversations: Sequence[Conversation]) -> list[Stan
         if not (one.recent and one.scores and may_alarm(one.scores[one.recent[-1].index], judge.policy)):
             one.recent = ()
     _ask(model, together, [(one, one.recent) for one in each])
+    if judge.routing is not None:
+        judge.routing.wording.learn(text for one in each for text in one.newest.customer_texts)
     rows = [one.asked[one.newest.index].row for one in each]
     fired = fired_at_the_end(judge.rules, together, rows, [name_facts(one) for one in conversations])
     return [one.standing(its, model) for one, its in zip(each, fired, strict=True)]
+
+
+def contributions(judge: Judge, found: Sequence[Standing]) -> list[Contributions | None]:
+    """What `Judge.conclude` needs to explain each answer, looked up together; None where it is not explained."""
+    explained = [standing.moment for standing in found if standing.moment.owner == "assistant"]
+    if judge.escalation is None or not explained:
+        return [None] * len(found)
+    told = iter(judge.escalation.contributions_of(explained))
+    return [next(told) if standing.moment.owner == "assistant" else None for standing in found]
 
 
 def _ask(

@@ -50,6 +50,11 @@ def test_contributions_and_base_sum_to_the_raw_log_odds(escalation: EscalationMo
         assert [c.weight for c in contributions] == sorted((c.weight for c in contributions), reverse=True)
 
 
+def test_contributions_of_many_are_those_one_by_one(escalation: EscalationModel, moments: list[Moment]) -> None:
+    together = escalation.contributions_of(moments)
+    assert repr(together) == repr([escalation.contributions(moment) for moment in moments])
+
+
 def test_contributions_show_the_rows_own_values(escalation: EscalationModel, moments: list[Moment]) -> None:
     moment = moments[-1]
     seen = dict(zip(escalation.manifest.features, escalation.inputs([moment])[0].tolist(), strict=True))

@@ -58,6 +58,17 @@ def test_contributions_are_those_of_lightgbm(leaves: int) -> None:
     assert np.ptp(found[:, 0]) > 0.1
 
 
+@pytest.mark.parametrize("leaves", [2, 7, MOST_SPLITS + 1], ids="trees of {} leaves".format)
+def test_contributions_of_many_rows_are_those_one_by_one_to_the_last_bit(leaves: int) -> None:
+    trees = small_trees(fitted(leaves))
+    assert trees is not None
+    rows = data(seed=5)[0][:200]
+    rows[0], rows[1, 0] = np.nan, np.nan
+    alone = np.array([trees.contributions(trees.patterns(row)) for row in rows])
+    assert trees.contributions_of(rows).tobytes() == alone.tobytes()
+    assert trees.contributions_of(rows[:0]).shape == (0, FEATURES)
+
+
 def test_a_value_that_equals_a_threshold_goes_left_as_in_lightgbm() -> None:
     booster = fitted(7)
     trees = small_trees(booster)

@@ -15,6 +15,7 @@ from handoff.models.encoder import Encoder
 from handoff.models.files import write_atomically
 from handoff.models.ngrams import WORDS_FROM, hashed, words
 from handoff.models.wording import Coefficients, Spelling, Vocabulary, Wording, read_wording, wording_bytes
+from handoff.simulate import simulate
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +48,38 @@ def test_words_and_letters_each_have_their_length() -> None:
 KNOWN = vocabulary("I want my money back", "aaa ab aab ?!?! really", "it's not İ fine 日本語")
 
 
-@given(
-    st.lists(st.sampled_from(["aaa", "ab", "money", "?", "MY", "İ", "日本", "un", "x" * 50, "\ud800"])).map(" ".join)
+TEXTS = st.lists(st.sampled_from(["aaa", "ab", "money", "?", "MY", "İ", "日本", "un", "x" * 50, "\ud800"])).map(
+    " ".join
 )
+
+
+@given(TEXTS)
 def test_looked_up_words_read_as_the_vocabulary_does(text: str) -> None:
     spelling = Spelling(KNOWN)
     for _ in range(2):  # not seen before, and seen
         for found, expected in zip(spelling.read(text), KNOWN.read(text), strict=True):
             assert found.dtype == expected.dtype
             assert found.tolist() == expected.tolist()
+
+
+@given(st.lists(TEXTS))
+def test_many_texts_read_as_one_by_one(texts: list[str]) -> None:
+    for known in (KNOWN, vocabulary("nobody says so")):
+        for found, text in zip(Spelling(known).read_all(texts), texts, strict=True):
+            assert [part.tobytes() for part in found] == [part.tobytes() for part in Spelling(known).read(text)]
+            assert [part.dtype for part in found] == [part.dtype for part in Spelling(known).read(text)]
+
+
+def test_what_was_learnt_is_scored_as_one_by_one(monkeypatch: pytest.MonkeyPatch, encoder: Encoder) -> None:
+    monkeypatch.setattr(wording, "TEXTS_AT_ONCE", 2)
+    texts = [text for chat in simulate(20, 2) for text in {message.text for message in chat.messages}]
+    known = vocabulary(*texts[::2])
+    together, alone = (Wording(known, coefficients(known, encoder.dimensions), encoder) for _ in range(2))
+    together.learn([*texts, *texts])
+    monkeypatch.setattr(Spelling, "read", None)  # nothing is left to read
+    found = [together.score(text) for text in texts]
+    monkeypatch.undo()
+    assert found == [alone.score(text) for text in texts]
 
 
 def test_only_so_many_words_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

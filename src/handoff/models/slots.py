@@ -75,5 +75,6 @@ def wording_row(wording: Wording, recent: Sequence[Message]) -> tuple[float, ...
 
 def wording_columns(wording: Wording, recent: Sequence[Sequence[Message]]) -> Floats:
     """The same for many: array of shape (n_rows, n_slots + 1)."""
+    wording.learn(message.text for messages in recent for message in messages)
     rows = [wording_row(wording, messages) for messages in recent]
     return np.array(rows, dtype=np.float64).reshape(len(rows), SLOTS + 1)
