@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff.signals import Reading, read, read_all, spanning
+from handoff.signals import Reading, cache_lookups, read, read_all, spanning
 from handoff.signals.read import MAX_WORDS
 
 
@@ -62,6 +62,16 @@ def test_read_together_texts_say_what_each_says_by_itself(asked: list[tuple[str,
     twice = [*asked, *asked]
     assert read_all(twice, role) == [read(text, role, locale) for text, locale in twice]
     assert read_all(asked, role, tone=False) == [read(text, role, locale, tone=False) for text, locale in asked]
+    assert read_all(twice, role, keep=True) == read_all(twice, role)
+
+
+def test_what_is_kept_is_looked_up_and_the_rest_is_not() -> None:
+    asked = [(f"{number} times is too often", "en") for number in range(3)]
+    read_all(asked, "customer")
+    before = cache_lookups()
+    read_all(asked, "customer", keep=True)
+    read(asked[0][0], "customer", "en-GB")
+    assert cache_lookups() == (before[0] + 1, before[1] + 3)
 
 
 HOSTILE = {

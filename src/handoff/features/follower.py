@@ -232,10 +232,12 @@ class Follower(Course):
 
     def add(self, message: Message, *, rating: float | None = None, as_of: datetime | None = None) -> Moment:
         """Take in the next message; `rating` is one that was given for the conversation at this point."""
-        role, spoken = message.role, speaks(message)
-        reading = read(message.text, role, self._locale, tone=role == "customer") if spoken else None
-        is_read = self._advance(message, reading, rating)
+        is_read = self._advance(message, self._reading(message), rating)
         return self._moment(message, is_read, as_of or self._newest)
+
+    def _reading(self, message: Message) -> Reading | None:
+        role = message.role
+        return read(message.text, role, self._locale, tone=role == "customer") if speaks(message) else None
 
     def _take_in(self, message: Message, reading: Reading | None, rating: float | None) -> None:
         super()._take_in(message, reading, rating)

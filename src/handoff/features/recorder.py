@@ -89,8 +89,7 @@ class Recording(Course):
 
     def add(self, message: Message, *, rating: float | None = None, as_of: datetime | None = None) -> Noted:
         """Take in the next message, as `Follower.add` does; its row is COLUMNS."""
-        readings = self._readings.get(message.role)
-        is_read = self._advance(message, None if readings is None else next(readings), rating)
+        is_read = self._advance(message, next_reading(self._readings, message), rating)
         row = self._episode.row(as_of or self._newest)
         return Noted(self._index, message, self._ownership.episode, is_read, row)
 
@@ -98,21 +97,31 @@ class Recording(Course):
 def record(conversations: Sequence[Conversation]) -> Iterator[list[Noted]]:
     """One `Noted` a message, conversation by conversation. Personal data is masked before anything reads the texts,
     which are read together."""
-    masked = [_masked(conversation) for conversation in conversations]
-    readings = _readings(conversations, masked)
+    masked = mask_all(conversations)
+    readings = read_masked(conversations, masked)
     for conversation, messages in zip(conversations, masked, strict=True):
         yield list(walk(conversation, messages, Recording(conversation.facts, readings).add))
 
 
-def _masked(conversation: Conversation) -> list[Message]:
-    names = names_of(conversation)
-    return [mask_message(message, names) for message in conversation.messages]
+def mask_all(conversations: Sequence[Conversation]) -> list[list[Message]]:
+    """The messages of each conversation, masked; nothing is remembered of them."""
+    named = ((conversation.messages, names_of(conversation)) for conversation in conversations)
+    return [[mask_message(message, names) for message in messages] for messages, names in named]
 
 
-def _readings(conversations: Sequence[Conversation], masked: Sequence[Sequence[Message]]) -> Readings:
+def read_masked(
+    conversations: Sequence[Conversation], masked: Sequence[Sequence[Message]], *, keep: bool = False
+) -> Readings:
+    """What the messages of all conversations say, kept (`read_all`) for whoever comes with the same ones."""
     asked: dict[str, list[tuple[str, str | None]]] = {role: [] for role in _READS}
     for conversation, messages in zip(conversations, masked, strict=True):
         for message in messages:
             if message.role in asked:
                 asked[message.role].append((message.text, conversation.locale))
-    return {role: iter(read_all(texts, role, tone=role == "customer")) for role, texts in asked.items()}
+    return {role: iter(read_all(texts, role, tone=role == "customer", keep=keep)) for role, texts in asked.items()}
+
+
+def next_reading(readings: Readings, message: Message) -> Reading | None:
+    """What the next message says; None where nothing asks for that."""
+    of_role = readings.get(message.role)
+    return None if of_role is None else next(of_role)

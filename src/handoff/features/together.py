@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handoff.features.columns import features
-from handoff.features.follower import Moment, follow
-from handoff.features.recorder import COLUMNS, Recorder
-from handoff.transcript import Conversation
+from handoff.features.follower import Follower, Moment, walk
+from handoff.features.recorder import COLUMNS, Readings, Recorder, mask_all, next_reading, read_masked
+from handoff.signals import Reading
+from handoff.transcript import Conversation, Message
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -39,6 +40,20 @@ class Followed(NamedTuple):
         return list(map(tuple, self.features[:, places].T.tolist()))
 
 
+class _Following(Follower):
+    """A conversation being followed whose messages have been read."""
+
+    __slots__ = ("_readings",)
+
+    def __init__(self, conversation: Conversation, readings: Readings) -> None:
+        """`readings` are by role what its messages say, those of other conversations after it."""
+        super().__init__(conversation.facts, conversation.locale, Recorder)
+        self._readings = readings
+
+    def _reading(self, message: Message) -> Reading | None:
+        return next_reading(self._readings, message)
+
+
 def may_be_followed(conversation: Conversation) -> bool:
     """Whether `follow_together` can follow it. A declined hand-off begins a second row of features, which it lacks."""
     return all(message.event != "declined" for message in conversation.messages)
@@ -46,7 +61,12 @@ def may_be_followed(conversation: Conversation) -> bool:
 
 def follow_together(conversations: Sequence[Conversation]) -> Followed:
     """Follow conversations that `may_be_followed`, which are not to be empty."""
-    moments = [list(follow(conversation, Recorder)) for conversation in conversations]
+    masked = mask_all(conversations)
+    readings = read_masked(conversations, masked, keep=True)
+    moments = [
+        list(walk(conversation, messages, _Following(conversation, readings).add))
+        for conversation, messages in zip(conversations, masked, strict=True)
+    ]
     every = list(chain.from_iterable(moments))
     ends = np.cumsum([len(each) for each in moments])
     episodes = list(map(attrgetter("episode"), every))

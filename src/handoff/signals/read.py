@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from itertools import compress
 from typing import NamedTuple
 
 import msgspec
 
+from handoff.kept import Kept
 from handoff.signals.capitals import Shouting, calm, may_be_printed, shouting
 from handoff.signals.language import guess
 from handoff.signals.lexicon import lexicon
@@ -41,6 +41,9 @@ MAX_WORDS = 400
 # Sentiment is measured in this language. It is assumed where neither the message nor the locale tells another.
 SENTIMENT_LANGUAGE = "en"
 
+# Text, role, the language that is assumed, and whether its tone is asked for.
+_Asked = tuple[str, str, str, bool]
+
 
 class Reading(msgspec.Struct, frozen=True):
     """What one message says, without its history. Missing is None.
@@ -71,27 +74,36 @@ class Reading(msgspec.Struct, frozen=True):
     questions: int
 
 
+_readings: Kept[_Asked, Reading] = Kept(READINGS_KEPT // 2)
+_lookups = {False: 0, True: 0}  # by whether there was nothing
+
+
 def read(text: str, role: str, locale: str | None = None, *, tone: bool = True) -> Reading:
     """What a message says. Pure: the same text, role and locale always give the same reading.
 
     The text should be redacted already. Of a text above 10,000 characters the first 7,000 and the last 3,000 are read.
     Without `tone`, language, sentiment and capitals are None and punctuation is 0: nobody asks an assistant's for them.
     """
-    if len(text) <= MAX_CHARACTERS_KEPT:
-        return _kept(text, role, locale, tone)
-    return _read(text, role, locale, tone)
+    asked = (text, role, _assumed(locale, tone), tone)
+    known = _looked_up(asked)
+    return _kept(asked, _read_all([asked])[0]) if known is None else known
 
 
-def read_all(asked: Iterable[tuple[str, str | None]], role: str, *, tone: bool = True) -> list[Reading]:
+def read_all(
+    asked: Iterable[tuple[str, str | None]], role: str, *, tone: bool = True, keep: bool = False
+) -> list[Reading]:
     """What many messages of one role say, in order, each as `read` says it; `asked` are texts with their locales.
 
-    The same ones are read once and nothing is kept. Step after step is taken for all texts, since a step that follows
-    itself is done in two thirds of the time: code and word lists stay close to the processor.
+    The same ones are read once. Without `keep` nothing is looked up or kept, for texts that do not come again. Step
+    after step is taken for all texts, since a step that follows itself is done in two thirds of the time: code and word
+    lists stay close to the processor.
     """
-    each = list(asked)
-    different = list(dict.fromkeys(each))
-    found = dict(zip(different, _read_all(different, role, tone), strict=True))
-    return [found[one] for one in each]
+    each: list[_Asked] = [(text, role, _assumed(locale, tone), tone) for text, locale in asked]
+    found = {one: _looked_up(one) if keep else None for one in dict.fromkeys(each)}
+    new = [one for one, reading in found.items() if reading is None]
+    for one, reading in zip(new, _read_all(new), strict=True):
+        found[one] = _kept(one, reading) if keep else reading
+    return [found[one] for one in each]  # type: ignore[misc]
 
 
 def spanning(tail: tuple[str, ...], words: tuple[str, ...], role: str) -> dict[str, int]:
@@ -107,12 +119,31 @@ def denied(tail: tuple[str, ...], words: tuple[str, ...], found: Iterable[str], 
     return denied_across(tail, words, found, role, lexicon())
 
 
-def _read_all(asked: Sequence[tuple[str, str | None]], role: str, tone: bool) -> list[Reading]:
-    owns = [own_text(text) for text, _ in asked]
+def _assumed(locale: str | None, tone: bool) -> str:
+    """The language of a text that does not tell it, where anything depends on that."""
+    return (locale or SENTIMENT_LANGUAGE)[:2].lower() if tone else SENTIMENT_LANGUAGE
+
+
+def _looked_up(asked: _Asked) -> Reading | None:
+    reading = _readings.get(asked)
+    _lookups[reading is None] += 1
+    return reading
+
+
+def _kept(asked: _Asked, reading: Reading) -> Reading:
+    return _readings.put(asked, reading) if len(asked[0]) <= MAX_CHARACTERS_KEPT else reading
+
+
+def _read_all(asked: Sequence[_Asked]) -> list[Reading]:
+    """For messages of one role, with or without tone."""
+    if not asked:
+        return []
+    _, role, _, tone = asked[0]
+    owns = [own_text(text) for text, *_ in asked]
     found = [pieces(own) for own in owns]
-    shown = [_shown(text, one) for (text, _), one in zip(asked, found, strict=True)]
+    shown = [_shown(text, one) for (text, *_), one in zip(asked, found, strict=True)]
     mentioned = [hits(one.words, role, lexicon(), one.held) for one in shown]
-    tones = _tones(owns, found, [locale for _, locale in asked]) if tone else [_NO_TONE] * len(owns)
+    tones = _tones(owns, found, [assumed for _, _, assumed, _ in asked]) if tone else [_NO_TONE] * len(owns)
     return [
         Reading(
             words=_bounded(said.words),
@@ -149,28 +180,19 @@ class _Tone(NamedTuple):
 _NO_TONE = _Tone(None, None, Shouting(None, 0), Punctuation(0, 0, 0))
 
 
-def _tones(owns: Sequence[str], found: Sequence[Pieces], locales: Sequence[str | None]) -> list[_Tone]:
+def _tones(owns: Sequence[str], found: Sequence[Pieces], assumed: Sequence[str]) -> list[_Tone]:
     languages = [guess(own, one.small) for own, one in zip(owns, found, strict=True)]
-    sentiments = list(map(_sentiment, owns, found, languages, locales))
+    sentiments = list(
+        map(_sentiment, owns, found, [told or language for told, language in zip(languages, assumed, strict=True)])
+    )
     shouted = [_shouted(own, one.marks) for own, one in zip(owns, found, strict=True)]
     marks = [punctuation(own, one.words) for own, one in zip(owns, found, strict=True)]
     return list(map(_Tone, languages, sentiments, shouted, marks))
 
 
-@lru_cache(maxsize=READINGS_KEPT)
-def _kept(text: str, role: str, locale: str | None, tone: bool) -> Reading:
-    return _read(text, role, locale, tone)
-
-
-def _read(text: str, role: str, locale: str | None, tone: bool) -> Reading:
-    (reading,) = _read_all([(text, locale)], role, tone)
-    return reading
-
-
 def cache_lookups() -> tuple[int, int]:
     """How many texts this process had read before, and how many it had not."""
-    info = _kept.cache_info()
-    return info.hits, info.misses
+    return _lookups[False], _lookups[True]
 
 
 def _bounded(words: list[str]) -> tuple[str, ...]:
@@ -190,8 +212,8 @@ def _shouted(own: str, marks: int) -> Shouting:
     return shouting(own)
 
 
-def _sentiment(own: str, found: Pieces, language: str | None, locale: str | None) -> float | None:
-    if (language or (locale or SENTIMENT_LANGUAGE)[:2].lower()) != SENTIMENT_LANGUAGE:
+def _sentiment(own: str, found: Pieces, language: str) -> float | None:
+    if language != SENTIMENT_LANGUAGE:
         return None
     if described(own) is not own:  # emoji make pieces of their own
         return compound(own)
