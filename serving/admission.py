@@ -15,9 +15,10 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -26,12 +27,15 @@ from handoff.settings import read_settings
 from serving.guard import SECURITY_HEADERS, usable_id
 from serving.http import Refused
 
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
+
 # A batch may wait for those before it, each of which may take seconds.
 MOST_BATCH_WAIT_SECONDS = 10.0
 # A lane is never closed to so many, however slow the last ones were: else one slow answer could close it for good.
 ALWAYS_LET_IN = 8
-# So long may turns on the event loop take before it looks at its sockets again; one alone may take longer.
-MOST_AT_ONCE_SECONDS = 0.1
+# So many are answered on the event loop together before it looks at its sockets again, or as many as take so long.
+MOST_TOGETHER, MOST_AT_ONCE_SECONDS = 8, 0.1
 # What one more finished request counts for in the pace: the last twenty or so make it up.
 _WEIGHT = 0.1
 
@@ -71,36 +75,40 @@ class Lane:
         entered = self._clock()
         self.inside += 1
         try:
-            await self._my_turn()
-            try:
-                yield
-            finally:
-                self._leave()
-                self._note(entered)
+            yield
         finally:
             self.inside -= 1
+            self._note(entered)
 
-    async def _my_turn(self) -> None:
-        """Threads keep their own line."""
-
-    def _leave(self) -> None:
-        """Nothing to hand on."""
-
-    def _note(self, entered: float) -> None:
-        """While others are in the lane, what passes between two that leave it is what each of them costs."""
+    def _note(self, entered: float, count: int = 1) -> None:
+        """While others are in the lane, what passes until so many leave it together is what they cost."""
         now = self._clock()
-        seconds = now - max(entered, self._last_left)
+        seconds = (now - max(entered, self._last_left)) / count
         self._last_left = now
-        self._pace = seconds if self._pace == 0.0 else self._pace + _WEIGHT * (seconds - self._pace)
+        weight = 1 - (1 - _WEIGHT) ** count
+        self._pace = seconds if self._pace == 0.0 else self._pace + weight * (seconds - self._pace)
 
 
-class LoopLane(Lane):
-    """The lane of work that is done on the event loop itself, the oldest first.
+class _Waiting(NamedTuple, Generic[Asked, Told]):
+    """Somebody in line: what is asked, where the answer goes, and since when."""
 
-    Between turns the loop looks at its sockets. Without that, a hundred requests that arrive together would all start
-    before the first newcomer could be counted, let alone refused, and nobody could ask for /livez meanwhile. As many
-    have their turns at once as take about as long as the loop was busy with others, so that a flood of requests to
-    refuse leaves half of the time to those who were let in.
+    asked: Asked
+    told: asyncio.Future[Told]
+    entered: float
+
+
+# What is made of all that is asked together: an answer each, or what is wrong with the question.
+Work = Callable[[Sequence[Asked]], Sequence[Told | Exception]]
+
+
+class LoopLane(Lane, Generic[Asked, Told]):
+    """The lane of work that is done on the event loop itself, the oldest first, several together where several wait:
+    what one of them has used is then at hand for the next.
+
+    Between two groups the loop looks at its sockets. Without that, a hundred requests that arrive together would all
+    start before the first newcomer could be counted, let alone refused, and nobody could ask for /livez meanwhile. A
+    group may take as long as the loop was busy with others, so that a flood of requests to refuse leaves half of the
+    time to those who were let in.
     """
 
     def __init__(
@@ -113,59 +121,66 @@ class LoopLane(Lane):
     ) -> None:
         super().__init__(name, most_wait_seconds, clock=clock)
         self._most_at_once_seconds = most_at_once_seconds
-        self._line: deque[asyncio.Future[None]] = deque()
+        self._line: deque[_Waiting[Asked, Told]] = deque()
         self._is_taken = False
-        self._going = 0
-        self._began = self._work_seconds = self._elsewhere_seconds = 0.0
-        self._stopped: float | None = None
+        self._work_seconds = 0.0
+        self._stopped = self._clock()
 
-    async def _my_turn(self) -> None:
-        if self._is_taken:
-            await self._wait()
-        else:
-            self._is_taken, self._going = True, 1
-        self._began = self._clock()
-        if self._stopped is not None:
-            self._elsewhere_seconds, self._stopped = self._began - self._stopped, None
-
-    async def _wait(self) -> None:
-        turn = asyncio.get_running_loop().create_future()
-        self._line.append(turn)
+    async def ask(self, asked: Asked, work: Work[Asked, Told]) -> Told:
+        """The answer; `work` is the same for all in this lane. Raises what `work` says is wrong, or `Refused` (503)
+        like `check`."""
+        self.check()
+        waiting = _Waiting[Asked, Told](asked, asyncio.get_running_loop().create_future(), self._clock())
+        self.inside += 1
         try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():  # it was this one's turn just then
-                self._hand_on()
-            raise
+            if self._is_taken:
+                self._line.append(waiting)
+            else:
+                self._is_taken = True
+                self._do([waiting], work)
+            return await waiting.told
+        finally:
+            self.inside -= 1
 
-    def _leave(self) -> None:
-        seconds = self._clock() - self._began
-        known = self._work_seconds
+    def _do(self, group: list[_Waiting[Asked, Told]], work: Work[Asked, Told]) -> None:
+        """Work for these, and come back to the line when the loop has looked at its sockets."""
+        began = self._clock()
+        for waiting, told in zip(group, _done(work, [waiting.asked for waiting in group]), strict=True):
+            if isinstance(told, Exception):
+                waiting.told.set_exception(told)
+            else:
+                waiting.told.set_result(told)
+        self._note(group[0].entered, len(group))
+        self._stopped = self._clock()
+        seconds, known = (self._stopped - began) / len(group), self._work_seconds
         self._work_seconds = seconds if known == 0.0 else known + _WEIGHT * (seconds - known)
-        self._hand_on()
+        asyncio.get_running_loop().call_soon(self._next, work)
 
-    def _hand_on(self) -> None:
-        self._going -= 1
-        if self._going == 0:
-            self._stopped = self._clock()
-            asyncio.get_running_loop().call_soon(self._next)
+    def _next(self, work: Work[Asked, Told]) -> None:
+        fair_seconds = min(self._clock() - self._stopped, self._most_at_once_seconds)
+        group: list[_Waiting[Asked, Told]] = []
+        while self._line and (len(group) < MOST_TOGETHER or (len(group) + 1) * self._work_seconds <= fair_seconds):
+            waiting = self._line.popleft()
+            if not waiting.told.done():  # whoever asked has not left
+                group.append(waiting)
+        self._is_taken = bool(group)
+        if group:
+            self._do(group, work)
 
-    def _next(self) -> None:
-        fair_seconds = min(self._elsewhere_seconds, self._most_at_once_seconds)
-        while self._line and (self._going == 0 or (self._going + 1) * self._work_seconds <= fair_seconds):
-            turn = self._line.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                self._going += 1
-        if self._going == 0:
-            self._is_taken, self._stopped, self._elsewhere_seconds = False, None, 0.0
+
+def _done(work: Work[Asked, Told], asked: Sequence[Asked]) -> Sequence[Told | Exception]:
+    """What `work` makes of it. Should it fail as a whole, nobody in line waits for ever."""
+    try:
+        return work(asked)
+    except Exception as error:
+        return [error] * len(asked)
 
 
 class Lanes:
     """The lanes of one worker."""
 
     def __init__(self, most_wait_seconds: float) -> None:
-        self.answers = LoopLane("answers", most_wait_seconds)
+        self.answers: LoopLane[Any, Any] = LoopLane("answers", most_wait_seconds)
         self.beside = Lane("beside", MOST_BATCH_WAIT_SECONDS)
         self.store = Lane("store", most_wait_seconds)
         self._of_path = {

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import repeat
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, ParamSpec, TypeVar, get_args
 
 import msgspec
 
@@ -31,6 +31,9 @@ from handoff.signals import cache_lookups
 from handoff.together import contributions, standings
 from handoff.transcript import Conversation, Message
 from serving.records import Part, Status, Trouble
+
+T = TypeVar("T")
+Given = ParamSpec("Given")
 
 NAMES: tuple[Name, ...] = get_args(Name)
 # Changes whenever the champion file is replaced; None while there is none.
@@ -62,6 +65,14 @@ class Decided(msgspec.Struct, frozen=True):
     answer: Answer
     standing: Standing
     milliseconds: float
+
+
+class Ask(NamedTuple):
+    """A conversation to decide on. `read` parses it, and may refuse it."""
+
+    read: Callable[[], Conversation]
+    explain: bool = False
+    request_id: str | None = None
 
 
 class CurrentJudge:
@@ -110,14 +121,24 @@ class CurrentJudge:
             decided += [self._decided(judge, standing, explain, request_id, followed, adds) for standing, adds in stood]
         return decided
 
-    def decide_one(
-        self, conversation: Conversation, *, explain: bool = False, request_id: str | None = None
-    ) -> Decided:
-        """The same for one conversation, which is remembered: when it comes again it is followed on from here."""
-        judge, started = self.judge, time.perf_counter()
+    def decide_each(self, asks: Sequence[Ask]) -> list[Decided | Exception]:
+        """One answer a request, or what is wrong with it. The conversations are remembered: when one comes again it is
+        followed on from here. All are followed before the first is concluded: what one step uses stays at hand."""
+        judge = self.judge
+        followed = [_tried(self._follow, judge, ask) for ask in asks]
+        return [
+            each if isinstance(each, Exception) else _tried(self._finish, judge, ask, *each)
+            for ask, each in zip(asks, followed, strict=True)
+        ]
+
+    def _follow(self, judge: Judge, ask: Ask) -> tuple[Standing, float]:
+        """Where the conversation stands, and the milliseconds that it took to find that."""
+        conversation, started = ask.read(), time.perf_counter()
         standing = self._memory.standing(conversation) or judge.standing(conversation)
-        followed = 1_000 * (time.perf_counter() - started)
-        return self._decided(judge, standing, explain, request_id, followed)
+        return standing, 1_000 * (time.perf_counter() - started)
+
+    def _finish(self, judge: Judge, ask: Ask, standing: Standing, followed: float) -> Decided:
+        return self._decided(judge, standing, ask.explain, ask.request_id, followed)
 
     @property
     def rules(self) -> RuleBook:
@@ -230,6 +251,14 @@ def _stood(
         return zip(found, contributions(judge, found) if explain else repeat(None), strict=False)
     except Exception:  # whatever a model fails on is found when it is concluded, and answered by the rules
         return [(judge.standing(conversation), None) for conversation in conversations]
+
+
+def _tried(work: Callable[Given, T], *given: Given.args, **named: Given.kwargs) -> T | Exception:
+    """What the work says, or what is wrong: of several that are asked together, one must not fail the others."""
+    try:
+        return work(*given, **named)
+    except Exception as error:
+        return error
 
 
 def _without_models(judge: Judge) -> Judge:

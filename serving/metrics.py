@@ -84,7 +84,7 @@ class Metrics:
         self._decided = cache(self._decisions.labels)
         self._answered = cache(self._answers.labels)
         self._requested = cache(self._requests.labels)
-        self._took = cache(self._request_seconds.labels)
+        self._lasted = cache(self._request_seconds.labels)
         self._noted: list[tuple[Callable[[float], None], float]] = []
         self._seen_refused: dict[str, int] = {}
         self._last = Versions(None, None, "", "", "")
@@ -100,7 +100,11 @@ class Metrics:
 
     def timed(self, stage: Stage) -> Timer:
         """A context: note how long a stage of one request took."""
-        return Timer(lambda seconds: self._noted.append((self._stages[stage].observe, seconds)))
+        return Timer(lambda seconds: self.took(stage, seconds))
+
+    def took(self, stage: Stage, seconds: float) -> None:
+        """Note how long a stage of one request took."""
+        self._noted.append((self._stages[stage].observe, seconds))
 
     def requested(self, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered, and what was noted on the way: counters are files, and whoever waits for
@@ -109,7 +113,7 @@ class Metrics:
         for write, value in noted:
             write(value)
         self._requested(route, status).inc()
-        self._took(route).observe(seconds)
+        self._lasted(route).observe(seconds)
 
     def look(self, now: Gauges) -> None:
         """Report how the worker is; called about once a second."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import signal
+import time
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from handoff.settings import read_settings
 from handoff.store import Received
 from serving.admission import lanes_of_worker
 from serving.bodies import many_conversations, one_conversation, one_feedback, one_message
-from serving.current import CurrentJudge, Decided
+from serving.current import Ask, CurrentJudge, Decided
 from serving.gate import gate_of_worker
 from serving.http import Fault, Refused, conversation_id, json_response, read_body, refusal, request_id
 from serving.lean import import_lightgbm_alone, settle_memory
@@ -107,19 +108,24 @@ class Worker:
         with self.metrics.timed("read_body"):
             body = await read_body(request, self.settings.max_body_bytes, self.settings.body_seconds)
 
-        def work() -> list[Decided]:
-            conversation = one_conversation(body, self.settings)
-            return [self.current.decide_one(conversation, explain=explain, request_id=name)]
-
+        ask = Ask(lambda: one_conversation(body, self.settings), explain, name)
         if len(body) < LONG_BODY_BYTES:
-            async with self.lanes.answers.turn():
-                with self.metrics.timed("decide"):
-                    decided = work()
+            decided: Decided = await self.lanes.answers.ask(ask, self._decide_each)
         else:
-            with self.metrics.timed("decide"):
-                decided = await self._aside(work)
-        await self._keep(decided)
-        return decided[0].answer
+            [told] = await self._aside(lambda: self._decide_each([ask]))
+            if isinstance(told, Exception):
+                raise told
+            decided = told
+        await self._keep([decided])
+        return decided.answer
+
+    def _decide_each(self, asks: Sequence[Ask]) -> list[Decided | Exception]:
+        started = time.perf_counter()
+        told = self.current.decide_each(asks)
+        seconds = (time.perf_counter() - started) / len(asks)
+        for _ in asks:
+            self.metrics.took("decide", seconds)
+        return told
 
     async def _predict_batch(self, request: Request) -> list[Answer]:
         explain, name = _wants_all_indicators(request), request_id(request)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
 
-from serving.admission import ALWAYS_LET_IN, Lane, LoopLane
+from serving.admission import ALWAYS_LET_IN, MOST_TOGETHER, Lane, LoopLane
 from serving.http import Refused
 
 
@@ -21,15 +21,26 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+async def passes(lane: Lane, clock: Clock, seconds: float) -> None:
+    """Be in the lane for so long."""
+    if isinstance(lane, LoopLane):
+        await lane.ask(seconds, lambda asked: list(map(clock.pass_by, asked)))
+        return
+    async with lane.turn():
+        await asyncio.sleep(0)
+        clock.pass_by(seconds)
+
 
 def crowded(lane: Lane, clock: Clock, people: int, seconds: float) -> list[str]:
     """What became of so many who come at once, each of whom takes so long."""
 
     async def one() -> str:
         try:
-            async with lane.turn():
-                await asyncio.sleep(0)
-                clock.now += seconds
+            await passes(lane, clock, seconds)
         except Refused as refused:
             assert refused.status == 503
             return f"later {refused.retry_after}"
@@ -52,6 +63,7 @@ def test_as_many_are_let_in_as_need_not_wait_too_long(kind: Any, seconds: float,
     lane = kind("answers", 0.2501, clock=clock)
     crowded(lane, clock, 1, seconds)  # the first shows what one costs
     said = crowded(lane, clock, 1_000, seconds)
+    let_in += kind is LoopLane  # whose first is answered before the second comes
     assert said.count("served") == let_in
     assert lane.refused == 1_000 - let_in
     assert lane.inside == 0
@@ -86,22 +98,23 @@ def run(what: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(what())
 
 
-def test_the_loop_sees_to_others_between_two_turns() -> None:
+def test_the_loop_sees_to_others_between_two_groups() -> None:
     """One who asks for /livez gets its answer although a hundred wait."""
     order: list[str] = []
+    clock = Clock()
+
+    def work(names: Sequence[str]) -> list[None]:
+        clock.pass_by(0.001 * len(names))
+        return [order.append(name) for name in names]
 
     async def everybody() -> None:
-        lane = LoopLane("answers", 1.0)
-
-        async def one(name: str) -> None:
-            async with lane.turn():
-                order.append(name)
+        lane: LoopLane[str, None] = LoopLane("answers", 1.0, clock=clock)
+        loop = asyncio.get_running_loop()
 
         async def health() -> None:
             order.append("health")
 
-        loop = asyncio.get_running_loop()
-        waiting = [loop.create_task(one(f"{number}")) for number in range(100)]
+        waiting: list[asyncio.Task[None]] = [loop.create_task(lane.ask(f"{number}", work)) for number in range(100)]
         loop.call_later(0, lambda: waiting.append(loop.create_task(health())))
         await asyncio.sleep(0.001)
         await asyncio.gather(*waiting)
@@ -111,82 +124,87 @@ def test_the_loop_sees_to_others_between_two_turns() -> None:
     assert order.index("health") < 50
 
 
-def test_a_flood_leaves_half_of_the_time_to_those_let_in() -> None:
-    """While refusing keeps the loop busy for four answers' time a round, about four have their turns each round."""
+def test_those_who_wait_are_answered_together_each_with_its_own() -> None:
+    groups: list[int] = []
     clock = Clock()
-    rounds, left = [0], [60]
+
+    def work(asked: Sequence[int]) -> list[int | Exception]:
+        clock.pass_by(0.001 * len(asked))
+        groups.append(len(asked))
+        return [ValueError(number) if number % 5 == 0 else -number for number in asked]
 
     async def everybody() -> None:
-        lane = LoopLane("answers", 1_000.0, most_at_once_seconds=100.0, clock=clock)
+        lane: LoopLane[int, int] = LoopLane("answers", 1.0, clock=clock)
+        told = await asyncio.gather(*(lane.ask(number, work) for number in range(20)), return_exceptions=True)
+        assert [str(each) for each in told] == [str(n if n % 5 == 0 else -n) for n in range(20)]
+        assert lane.inside == 0
+
+    run(everybody)
+    assert groups == [1, MOST_TOGETHER, MOST_TOGETHER, 3]
+
+
+def test_a_flood_leaves_half_of_the_time_to_those_let_in() -> None:
+    """While refusing keeps the loop busy for forty answers' time a round, about as many are answered each round."""
+    clock = Clock()
+    rounds, left = [0], [600]
+
+    async def everybody() -> None:
+        lane: LoopLane[float, None] = LoopLane("answers", 1_000.0, most_at_once_seconds=100.0, clock=clock)
         loop = asyncio.get_running_loop()
 
         async def one() -> None:
-            async with lane.turn():
-                clock.now += 1.0
+            await passes(lane, clock, 1.0)
             left[0] -= 1
 
         def flood() -> None:
-            clock.now += 2.0  # the loop comes round twice from one turn to the next
+            clock.now += 20.0  # the loop comes round twice from one group to the next
             rounds[0] += 1
             if left[0]:
                 loop.call_soon(flood)
 
-        tasks = [asyncio.create_task(one()) for _ in range(60)]
+        tasks = [asyncio.create_task(one()) for _ in range(600)]
         loop.call_soon(flood)
         await asyncio.gather(*tasks)
 
     run(everybody)
-    assert rounds[0] < 60, "at one answer a turn it would be twice as many as answers"
+    assert rounds[0] < 600 / MOST_TOGETHER, "in groups of always the same size it would be twice as many"
 
 
 @pytest.mark.parametrize("when", ["while it waits", "as its turn comes"])
 def test_who_leaves_the_line_does_not_hold_it_up(when: str) -> None:
     served: list[str] = []
+    tasks: dict[str, asyncio.Task[None]] = {}
+
+    def work(names: Sequence[str]) -> list[None]:
+        if "leaves" in names:
+            asyncio.get_running_loop().call_soon(tasks["leaves"].cancel)
+        return [served.append(name) for name in names]
 
     async def everybody() -> None:
-        lane = LoopLane("answers", 1.0)
-        holds = asyncio.Event()
-
-        async def one(name: str) -> None:
-            async with lane.turn():
-                served.append(name)
-                if name == "first":
-                    await holds.wait()
-
-        tasks = {name: asyncio.create_task(one(name)) for name in ("first", "leaves", "last")}
-        await asyncio.sleep(0.001)
+        lane: LoopLane[str, None] = LoopLane("answers", 1.0)
+        tasks.update({name: asyncio.create_task(lane.ask(name, work)) for name in ("first", "leaves", "last")})
         if when == "while it waits":
-            tasks["leaves"].cancel()
-            await asyncio.sleep(0.001)
-        else:
-            passes_on = lane._next
-
-            def passes_on_and_cancels() -> None:
-                lane._next = passes_on  # type: ignore[method-assign]
-                passes_on()
-                tasks["leaves"].cancel()
-
-            lane._next = passes_on_and_cancels  # type: ignore[method-assign]
-        holds.set()
+            asyncio.get_running_loop().call_soon(tasks["leaves"].cancel)
         await asyncio.wait_for(tasks["last"], 5)
         await asyncio.gather(*tasks.values(), return_exceptions=True)
         assert lane.inside == 0
-        async with lane.turn():
-            served.append("later")
+        await lane.ask("later", work)
 
     run(everybody)
-    assert "leaves" not in served
+    assert ("leaves" in served) == (when == "as its turn comes")
     assert served[-2:] == ["last", "later"]
 
 
-def test_an_error_in_its_turn_ends_the_turn() -> None:
+def test_an_error_of_all_together_is_told_to_each_and_ends_their_turn() -> None:
+    def fails(numbers: Sequence[int]) -> list[int]:
+        return [1 // number for number in numbers]
+
     async def everybody() -> None:
-        lane = LoopLane("answers", 1.0)
-        with pytest.raises(ZeroDivisionError):
-            async with lane.turn():
-                raise ZeroDivisionError
-        async with asyncio.timeout(5), lane.turn():
-            pass
+        lane: LoopLane[int, int] = LoopLane("answers", 1.0)
+        told = await asyncio.gather(*(lane.ask(0, fails) for _ in range(3)), return_exceptions=True)
+        assert [type(each) for each in told] == [ZeroDivisionError] * 3
+        async with asyncio.timeout(5):
+            assert await lane.ask(1, fails) == 1
         assert lane.inside == 0
 
     run(everybody)
