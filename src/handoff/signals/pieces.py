@@ -40,34 +40,42 @@ CAPITAL_WORD: Final = 64
 CURRENCY: Final = 128  # "$", which a number may follow after a space
 LOUD_WORD: Final = 256  # one that is shouted beside small ones
 SMALL_WORD: Final = 512  # one that is not all in capitals
+SEVERAL: Final = 1_024  # another number of words than one
+TURNING: Final = 2_048  # a word that changes what VADER makes of its neighbours
+_MARK_BITS: Final = 12
+_MARKS: Final = 2**_MARK_BITS - 1
 
 
 class Piece(NamedTuple):
-    """One piece, or a line break. `words`, `stems` and `small` as `split`, `stems` and `small_words` have them, `held`
-    as the lexicon has it; `counted` is the number of words as they were written, `marks` the sum of the above that
-    hold; `lowered` is what VADER sees of it, empty for a line break, and `capital` whether that is all in capitals."""
+    """One piece, or a line break. `words`, `stems` and `small` as `split`, `stems` and `small_words` have them; `bits`
+    are the sum of the above that hold and, above them, what `Lexicon.held` says; `counted` is the number of words as
+    they were written; `lowered` is what VADER sees of it, empty for a line break, and `capital` whether that is all in
+    capitals."""
 
     words: tuple[str, ...]
     stems: tuple[str, ...]
     small: tuple[str, ...]
-    held: int
+    bits: int
     counted: int
-    marks: int
     lowered: str
     capital: bool
 
 
 class Pieces(NamedTuple):
-    """All pieces of a text together, field by field."""
+    """All pieces of a text together: the same, in `marks` and `held` apart; `telling` are by piece its `small`."""
 
     words: list[str]
     stems: Iterable[str]
-    small: list[str]
+    telling: Iterable[Iterable[str]]
     held: int
     counted: int
     marks: int
     lowered: Sequence[str]
     capitals: Sequence[bool]
+
+    def small(self) -> list[str]:
+        """The words that tell a language."""
+        return list(chain.from_iterable(self.telling))
 
 
 _kept: Kept[str, Piece] = Kept(PIECES_KEPT)
@@ -81,17 +89,18 @@ def pieces(own: str) -> Pieces:
     get = _kept.newer.get
     found = [get(part) or _piece(part) for part in parts]
     if not found:
-        return Pieces([], (), [], 0, 0, 0, (), ())
-    words, stems_of, small, held_by, counted, marks_of, lowered, capitals = zip(*found, strict=True)
-    marks, held = reduce(or_, marks_of), reduce(or_, held_by)
-    together = merged(words) if marks & BEGINS_WITH_MARK else list(chain.from_iterable(words))
+        return Pieces([], (), (), 0, 0, 0, (), ())
+    words, stems_of, telling, bits_of, counted, lowered, capitals = zip(*found, strict=True)
+    bits = reduce(or_, bits_of)
+    together = merged(words) if bits & BEGINS_WITH_MARK else list(chain.from_iterable(words))
     content: Iterable[str] = chain.from_iterable(stems_of)
-    telling = list(chain.from_iterable(small))
-    if marks & CURRENCY:  # a number may go on in the next piece
+    held = bits >> _MARK_BITS
+    if bits & CURRENCY:  # a number may go on in the next piece
         vocabulary = lexicon()
         together = split(own, vocabulary.spelling, vocabulary.known)
-        content, telling, held = stems(together), small_words(together), vocabulary.held(together)
-    return Pieces(together, content, telling, held, sum(counted), marks, lowered, capitals)
+        content, telling, held = stems(together), (small_words(together),), vocabulary.held(together)
+    number = sum(counted) if bits & SEVERAL else len(found)
+    return Pieces(together, content, telling, held, number, bits & _MARKS, lowered, capitals)
 
 
 def _piece(part: str) -> Piece:
@@ -104,22 +113,24 @@ def _read(part: str) -> Piece:
     vocabulary = lexicon()
     words = split(part, vocabulary.spelling, vocabulary.known)
     if part == "\n":
-        return Piece(tuple(words), (), (), 0, 0, BEGINS_WITH_MARK, "", False)
-    bare = stripped(part)
+        return Piece(tuple(words), (), (), BEGINS_WITH_MARK + SEVERAL, 0, "", False)
+    bare, counted = stripped(part), word_count(part)
+    lowered = bare.lower()
+    marks = _marks(part, words, lowered) + SEVERAL * (counted != 1)
     return Piece(
         words=tuple(words),
         stems=tuple(stems(words)),
         small=tuple(small_words(words)),
-        held=vocabulary.held(words),
-        counted=word_count(part),
-        marks=_marks(part, words, bare.lower()),
-        lowered=bare.lower(),
+        bits=vocabulary.held(words) << _MARK_BITS | marks,
+        counted=counted,
+        lowered=lowered,
         capital=bare.isupper(),
     )
 
 
 def _marks(part: str, words: list[str], lowered: str) -> int:
-    loaded = LOADED if lowered in vader().loaded else 0
+    turning = lowered in vader().turning or "n't" in part.lower()
+    loaded = (LOADED if lowered in vader().loaded else 0) + TURNING * turning
     if part.isascii() and part.isalpha():  # as most are
         usual = loaded + ALPHANUMERIC + LETTER + CASED
         if not part.isupper():

@@ -22,6 +22,7 @@ from handoff.signals.pieces import (
     LOADED,
     LOUD_WORD,
     SMALL_WORD,
+    TURNING,
     TWO_CAPITALS,
     Pieces,
     pieces,
@@ -181,7 +182,7 @@ _NO_TONE = _Tone(None, None, Shouting(None, 0), Punctuation(0, 0, 0))
 
 
 def _tones(owns: Sequence[str], found: Sequence[Pieces], assumed: Sequence[str]) -> list[_Tone]:
-    languages = [guess(own, one.small) for own, one in zip(owns, found, strict=True)]
+    languages = [guess(own, one.small()) for own, one in zip(owns, found, strict=True)]
     sentiments = list(
         map(_sentiment, owns, found, [told or language for told, language in zip(languages, assumed, strict=True)])
     )
@@ -222,4 +223,4 @@ def _sentiment(own: str, found: Pieces, language: str) -> float | None:
     lowered, capitals = list(found.lowered), found.capitals
     if "\n" in own:  # line breaks, which are no words here
         lowered, capitals = list(filter(None, lowered)), list(compress(capitals, lowered))
-    return score(lowered, capitals, own)
+    return score(lowered, capitals, own, turns=bool(found.marks & TURNING))

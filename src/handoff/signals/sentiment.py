@@ -53,16 +53,21 @@ def compound(text: str) -> float | None:
     return score(lowered, [word.isupper() for word in words], said)
 
 
-def score(lowered: list[str], capitals: Sequence[bool], text: str) -> float:
-    """The compound score of a text from its `stripped` words in lower case, and whether each was all in capitals."""
+def score(lowered: list[str], capitals: Sequence[bool], text: str, *, turns: bool = True) -> float:
+    """The compound score of a text from its `stripped` words in lower case, and whether each was all in capitals.
+
+    `turns` is False where no word is one of `turning` and none holds "n't".
+    """
     lists = vader()
     if all(capitals):  # then they emphasise nothing
         capitals = [False] * len(capitals)
-    denies = "n't" in text.lower()
+    denies, loaded = turns and "n't" in text.lower(), lists.loaded
+    places = [place for place, word in enumerate(lowered) if word in loaded]
+    if "kind" in lowered:
+        places = [place for place in places if lowered[place : place + 2] != ["kind", "of"]]
     valences = [
-        [place, _valence(place, lowered, capitals, lists, denies)]
-        for place, word in enumerate(lowered)
-        if word in lists.loaded and not (word == "kind" and lowered[place + 1 : place + 2] == ["of"])
+        [place, _valence(place, lowered, capitals, lists, denies) if turns else _plain(place, lowered, capitals, lists)]
+        for place in places
     ]
     if "but" in lowered:
         _turn(valences, lowered.index("but"))
@@ -77,10 +82,10 @@ def _valence(place: int, lowered: list[str], capitals: Sequence[bool], lists: Va
 
     `denies` says whether "n't" occurs anywhere. Mostly nothing close by turns a word, and only its capitals count.
     """
-    valence, capital = lists.lexicon[lowered[place]], lists.capital if capitals[place] else 0.0
     first = max(0, place - WORDS_BEFORE)
     if not denies and lists.turning.isdisjoint(lowered[first : place + WORDS_AFTER + 1]):
-        return valence + capital if valence > 0 else valence - capital
+        return _plain(place, lowered, capitals, lists)
+    valence, capital = lists.lexicon[lowered[place]], lists.capital if capitals[place] else 0.0
     before = lowered[first:place][::-1]
     if "no" in before[:2] or (before[2:] == ["no"] and before[0] in ("or", "nor")):
         valence *= lists.negated
@@ -99,6 +104,12 @@ def _valence(place: int, lowered: list[str], capitals: Sequence[bool], lists: Va
     if before[:1] == ["least"] and not (before[1:] and before[1] in ("at", "very")):
         valence *= lists.negated
     return valence
+
+
+def _plain(place: int, lowered: Sequence[str], capitals: Sequence[bool], lists: Vader) -> float:
+    """The same where nothing close by turns the word."""
+    valence, capital = lists.lexicon[lowered[place]], lists.capital if capitals[place] else 0.0
+    return valence + capital if valence > 0 else valence - capital
 
 
 def _boost(scalar: float, valence: float, capital: float) -> float:

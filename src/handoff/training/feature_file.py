@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
 from multiprocessing import get_context
@@ -37,7 +38,7 @@ GROUP_BYTES = 2**21
 GROUPS_AHEAD, GROUPS_WAITING = 2, 4
 # So many rows are written together, since some 80 KB on each writing wait in memory for the end of the file.
 ROWS_A_WRITE = 50_000
-# Collecting garbage: tens of thousands of readings live on in caches, and are not worth looking through all the time.
+# Collecting garbage: tens of thousands of words and readings live on, and are not worth looking through all the time.
 GC_THRESHOLD = (100_000, 50, 100)
 
 _IDS = b"conversation_ids"
@@ -82,7 +83,7 @@ def write_features(
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     conversations = rows = 0
     try:
-        with parquet.ParquetWriter(temporary, feature_schema()) as writer:
+        with _collecting_rarely(), parquet.ParquetWriter(temporary, feature_schema()) as writer:
             waiting: list[Any] = []
             for made in _checked(_groups(source), partial(_made, signals), processes or len(os.sched_getaffinity(0))):
                 waiting.append(made.table)
@@ -184,6 +185,16 @@ def _done(made: _Made) -> Future[_Made]:
 def _begin() -> None:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(*GC_THRESHOLD)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _made(folder: Path | None, group: Group) -> _Made:

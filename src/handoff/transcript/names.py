@@ -10,6 +10,7 @@ from importlib.resources import files
 
 import yaml
 
+_BEGINS = r"(?<!\w)"
 _KEPT = r"(?P<kept>\[(?:email|phone|card|iban|ip|number|name)\])"
 # "May I ...?", "Will you ...?": at the beginning of a question it is the verb.
 _NOT_A_VERB = r"(?!\s+(?i:i|you|he|she|it|we|they|this|that|there|the|my|your|anyone|someone|be|not)\b)"
@@ -29,7 +30,10 @@ def names_pattern(names: tuple[str, ...]) -> re.Pattern[str] | None:
     sources = {source for name in names for source in _sources(unicodedata.normalize("NFC", name))}
     if not sources:
         return None
-    return re.compile("|".join([_KEPT, *sorted(sources, key=lambda source: (-len(source), source))]))
+    in_order = sorted(sources, key=lambda source: (-len(source), source))
+    if all(source.startswith(_BEGINS) for source in in_order):  # asked once for all, in a third of the time
+        in_order = [f"{_BEGINS}(?:{'|'.join(source.removeprefix(_BEGINS) for source in in_order)})"]
+    return re.compile("|".join([_KEPT, *in_order]))
 
 
 def may_name(names: tuple[str, ...], text: str) -> bool:
@@ -68,7 +72,7 @@ def _part(part: str) -> Iterator[str]:
     if len(part) < MIN_LETTERS or part.lower() in _listed("never_alone") or not any(map(str.isalpha, part)):
         return
     if part.lower() in _listed("also_words"):
-        yield rf"(?<!\w){re.escape(part.lower().capitalize())}(?!\w){_NOT_A_VERB}"
+        yield rf"{_BEGINS}{re.escape(part.lower().capitalize())}(?!\w){_NOT_A_VERB}"
     else:
         yield from _anyhow(re.escape(part), part)
         plain = _without_accents(part)
@@ -79,7 +83,7 @@ def _part(part: str) -> Iterator[str]:
 def _anyhow(source: str, name: str) -> Iterator[str]:
     """In capitals or not, as a word by itself; scripts that put no space between words have no such border."""
     spaced = all(character < "\u2e80" for character in name)
-    yield rf"(?<!\w)(?i:{source})(?!\w)" if spaced else source
+    yield rf"{_BEGINS}(?i:{source})(?!\w)" if spaced else source
 
 
 def _without_accents(text: str) -> str:
