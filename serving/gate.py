@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Literal
 
 from starlette.types import Scope
 
@@ -24,7 +25,7 @@ from handoff.errors import BadInput, Problem
 from handoff.settings import Settings, read_settings
 from serving.http import Refused
 from serving.records import Trouble
-from serving.roles import role_of
+from serving.roles import ANY, role_of
 
 LOOKS_FOR_KEYS_SECONDS = 1.0
 _OWN = Key(id=OWN_ID, name=OWN_ID, roles=("read",), digest="", created_at=datetime.fromtimestamp(0, UTC))
@@ -59,7 +60,7 @@ class Gate:
         key = self._presented(headers.get(b"authorization", b""), role, scope["method"])
         if key is None:
             raise _unknown(role)
-        if not key.may(role):
+        if role != ANY and not key.may(role):
             problem = f"'{key.name}' may {', '.join(key.roles)}"
             raise Refused(403, "This key may not do that", Problem("authorization", problem, f"a key that may {role}"))
 
@@ -97,11 +98,11 @@ class Gate:
             return True
         return _is_loopback((scope.get("server") or ("",))[0]) and _is_own_name(headers.get(b"host", b""))
 
-    def _presented(self, authorization: bytes, role: Role, method: str) -> Key | None:
+    def _presented(self, authorization: bytes, role: Role | Literal["any"], method: str) -> Key | None:
         scheme, _, value = authorization.decode("latin-1").strip().partition(" ")
         if scheme.lower() == "bearer":
             return self._known(value.strip())
-        if scheme.lower() == "basic" and role == "read" and method in ("GET", "HEAD"):
+        if scheme.lower() == "basic" and role in ("read", ANY) and method in ("GET", "HEAD"):
             return self._known(_password(value))
         return None
 
@@ -126,8 +127,9 @@ def gate_of_worker() -> Gate:
     return Gate(read_settings())
 
 
-def _unknown(role: Role) -> Refused:
-    problem = Problem("authorization", "no usable key", f"Bearer and a key that may {role}")
+def _unknown(role: Role | Literal["any"]) -> Refused:
+    expected = "Bearer and a key" if role == ANY else f"Bearer and a key that may {role}"
+    problem = Problem("authorization", "no usable key", expected)
     asks_for = _PAGE_ASKS_FOR if role == "read" else _ASKS_FOR
     return Refused(401, "This takes a key", problem, headers={"www-authenticate": asks_for})
 

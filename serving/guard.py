@@ -84,6 +84,10 @@ class Guard:
         media_type = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
         if scope["method"] == "POST" and media_type and media_type not in JSON_TYPES:
             raise Refused(415, "The body is not JSON", Problem("content-type", media_type[:100], JSON_TYPES[0]))
+        coding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
+        if coding not in ("", "identity"):
+            problem = Problem("content-encoding", coding[:100], "the body as it is, without this header")
+            raise Refused(415, "The body is compressed", problem, headers={"accept-encoding": "identity"})
 
     def _too_slow(self) -> Refused:
         seconds = self._settings.request_seconds

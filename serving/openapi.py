@@ -15,7 +15,7 @@ from handoff.transcript import Conversation
 from serving.bodies import BESIDE_MESSAGE
 from serving.http import Fault
 from serving.records import Rules, Status
-from serving.roles import MESSAGES, role_of
+from serving.roles import MESSAGES, ROLE_OF
 
 KEY = {
     "type": "http",
@@ -65,7 +65,7 @@ def document() -> dict[str, Any]:
     schemas["NewMessage"] = _new_message(schemas)
     paths = _paths()
     for path, operations in paths.items():
-        _ask_for_key(operations, role_of(path))
+        _ask_for_key(operations, ROLE_OF[path])
     return {
         "openapi": "3.1.0",
         "info": {"title": "handoff", "version": handoff.__version__, "description": handoff.__doc__},
@@ -184,7 +184,7 @@ def _post(name: str, summary: str, body: str, content: dict[str, Any], answer: d
             "400": _answer("Not usable; names the field, what is wrong with it and what is expected", _schema("Fault")),
             "408": _answer("The body did not come in time", _schema("Fault")),
             "413": _answer("The body is too large", _schema("Fault")),
-            "415": _answer("The body is not JSON", _schema("Fault")),
+            "415": _answer("The body is not JSON, or is compressed", _schema("Fault")),
             "503": _answer(
                 "Too much waits already, or it took too long; try again after retry-after", _schema("Fault")
             ),

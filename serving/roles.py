@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final, Literal
+
 from handoff.access import Role
 
 # The one route with a value in its path.
 MESSAGES = "/conversations/{conversation_id}/messages"
 # What a path becomes that is not in the table, so that no metric and no log line repeats what a stranger typed.
 UNKNOWN = "/unknown"
+
+# What such a path asks for: some key, whatever that may do, so that no stranger learns which paths there are.
+ANY: Final = "any"
 
 # None lets everybody in. A route that is missing here answers 404, and a test says so.
 ROLE_OF: dict[str, Role | None] = {
@@ -40,6 +45,6 @@ def methods_of(path: str) -> tuple[str, ...]:
     return ("POST",) if ROLE_OF[path] in ("predict", "feedback") else ("GET", "HEAD")
 
 
-def role_of(path: str) -> Role | None:
+def role_of(path: str) -> Role | Literal["any"] | None:
     """What a caller of this path must be allowed to do; None where everybody may."""
-    return ROLE_OF.get(path, "administer")
+    return ROLE_OF.get(path, ANY)

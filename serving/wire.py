@@ -1,8 +1,8 @@
 """Connections that cannot be held open for nothing, limits that uvicorn leaves to a proxy in front of it, and answers
 that leave in one piece.
 
-A head of a request that comes too slowly is answered 408, one that grows too large 431, and a connection too many is
-turned away with 503. Bodies and whole requests have their limits in http.py and guard.py.
+A head of a request that comes too slowly is answered 408, one that grows too large 431, bytes that are no request 400,
+and a connection too many is turned away with 503. Bodies and whole requests have their limits in http.py and guard.py.
 """
 
 from __future__ import annotations
@@ -83,6 +83,10 @@ class Bounds(asyncio.Protocol):
         if self.head_timer is not None:
             self.head_timer.cancel()
             self.head_timer = None
+
+    def send_400_response(self, why: str) -> None:
+        """What uvicorn says, in plain text, of bytes that are no request."""
+        self.turn_away(b"400 Bad Request", b"This is no HTTP request")
 
     def turn_away(self, status: bytes, why: bytes) -> None:
         """Answer, where an answer is due, and close."""

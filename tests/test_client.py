@@ -46,6 +46,21 @@ def test_it_tries_until_it_is_answered(came: list[Came], tries: int) -> None:
     assert sum(isinstance(step, Call) for step in steps) == tries
 
 
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:3000", "localhost:3000", "", "ftp://host", "http://", "http://[::1", "/predict"]
+)
+def test_what_is_no_url_of_a_service_is_refused_at_once(client: type[Client] | type[AsyncClient], url: str) -> None:
+    with pytest.raises(BadInput, match=r"expected one such as http://127\.0\.0\.1:3000"):
+        client(url)
+
+
+def test_a_password_in_a_url_is_not_shown() -> None:
+    with pytest.raises(BadInput) as refused:
+        Client("ann:secret@host:3000")
+    assert "secret" not in str(refused.value) and "host:3000" in str(refused.value)
+
+
 def test_retry_after_is_obeyed_and_other_pauses_grow() -> None:
     _, steps = played([BUSY, LOST, LOST, FINE])
     first, second, third = [step.seconds for step in steps if isinstance(step, Pause)]

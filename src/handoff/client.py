@@ -36,6 +36,7 @@ DEADLINE_SECONDS = 5.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
 # Too busy, or behind a proxy that found nobody: worth another try.
 TRY_AGAIN = (429, 502, 503, 504)
+_EXAMPLE = "http://127.0.0.1:3000"
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -158,7 +159,7 @@ class Client:
         """`key` is a bearer key of the service; `timeout_seconds` bounds a try, `deadline_seconds` a whole call."""
         self._deadline = deadline_seconds
         self._http = httpx.Client(
-            base_url=url, timeout=timeout_seconds, headers=_headers(key), transport=transport, trust_env=False
+            base_url=_address(url), timeout=timeout_seconds, headers=_headers(key), transport=transport, trust_env=False
         )
 
     def predict(self, conversation: Conversation, *, explain: bool = False, request_id: str | None = None) -> Answer:
@@ -251,7 +252,7 @@ class AsyncClient:
         """As `Client`."""
         self._deadline = deadline_seconds
         self._http = httpx.AsyncClient(
-            base_url=url, timeout=timeout_seconds, headers=_headers(key), transport=transport, trust_env=False
+            base_url=_address(url), timeout=timeout_seconds, headers=_headers(key), transport=transport, trust_env=False
         )
 
     async def predict(
@@ -329,6 +330,18 @@ class AsyncClient:
             return await self._http.send(_request(self._http, step))
         except httpx.TransportError as error:
             return error
+
+
+def _address(url: str) -> httpx.URL:
+    """Checked here: the transport finds out at each try, and every try would be repeated."""
+    shown = url.rpartition("@")[2]  # without a password
+    try:
+        found = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise BadInput(f"'{shown}' cannot be read as a URL; expected one such as {_EXAMPLE}") from None
+    if found.scheme not in ("http", "https") or not found.host:
+        raise BadInput(f"'{shown}' does not begin with http:// or https:// and a host; expected one such as {_EXAMPLE}")
+    return found
 
 
 def _headers(key: str | None) -> dict[str, str]:

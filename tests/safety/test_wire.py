@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -37,6 +38,23 @@ def test_what_does_not_come_is_not_waited_for(short: Running, sent: bytes, statu
     answer = exchange(short.port, sent, leave=False)
     assert answer.startswith(b"HTTP/1.1 " + status)
     assert b"x-content-type-options: nosniff" in answer
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /livez HTTP/9.9\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\na b: c\r\n\r\n",
+        b"\x16\x03\x01" * 50,
+    ],
+    ids=["words", "a version that is none", "a header's name with a space", "TLS"],
+)
+def test_what_is_no_request_is_answered_as_any_error(short: Running, sent: bytes) -> None:
+    head, _, body = exchange(short.port, sent, leave=False).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n")
+    assert b"x-content-type-options: nosniff" in head and b"connection: close" in head
+    assert json.loads(body) == {"error": "This is no HTTP request", "detail": []}
 
 
 def test_a_trickle_is_no_way_to_hold_a_connection(short: Running) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 from typing import Any
@@ -184,6 +185,23 @@ def test_another_method_is_told_which_there_are(rules_only: Running, method: str
     answer = rules_only.client.request(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     assert answer.json()["detail"] == [{"path": "", "problem": method, "expected": allowed}]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict_batch", "/conversations/c-1/messages", "/outcomes"])
+def test_a_compressed_body_is_named(rules_only: Running, path: str) -> None:
+    body = gzip.compress(msgspec.json.encode(CALM))
+    answer = rules_only.post(path, body, {"content-encoding": "gzip"})
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+    assert answer.json() == {
+        "error": "The body is compressed",
+        "detail": [
+            {"path": "content-encoding", "problem": "gzip", "expected": "the body as it is, without this header"}
+        ],
+    }
+
+
+def test_a_body_may_say_that_it_is_as_it_is(rules_only: Running) -> None:
+    assert rules_only.post("/predict", CALM, {"content-encoding": "Identity"}).status_code == 200
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/livez"), ("HEAD", "/docs"), ("HEAD", "/metrics")])

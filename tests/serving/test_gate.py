@@ -49,12 +49,18 @@ def keys(tmp_path: Path) -> dict[str, str]:
     return made
 
 
-@pytest.mark.parametrize("path", [*ROLE_OF, UNKNOWN])
+@pytest.mark.parametrize("path", list(ROLE_OF))
 @pytest.mark.parametrize("role", ["predict", "feedback", "read", "administer"])
 def test_a_route_takes_its_role_and_no_other(keys: dict[str, str], path: str, role: str) -> None:
-    wanted = ROLE_OF.get(path, "administer")
+    wanted = ROLE_OF[path]
     assert asked(path) == (200 if wanted is None else 401)
     assert asked(path, key=keys[role]) == (200 if wanted in (None, role) or role == "administer" else 403)
+
+
+@pytest.mark.parametrize("role", ["predict", "feedback", "read", "administer"])
+def test_what_is_no_route_takes_any_key_and_no_stranger(keys: dict[str, str], role: str) -> None:
+    assert (asked(UNKNOWN), asked(UNKNOWN, key="handoff_0123456789ab_" + "x" * 43)) == (401, 401)
+    assert asked(UNKNOWN, key=keys[role]) == 200
 
 
 def test_from_this_machine_a_key_is_asked_for_as_well(keys: dict[str, str]) -> None:
@@ -181,7 +187,9 @@ def test_it_serves_by_key(guarded: tuple[Running, dict[str, str]]) -> None:
     assert it.post("/predict", CALM, bearer(keys["predict"])).status_code == 200
     assert it.post("/predict", CALM, bearer(keys["read"])).status_code == 403
     assert it.client.get("/docs", headers=bearer(keys["read"])).status_code == 200
-    assert it.client.get("/schema.json", headers=bearer(keys["administer"])).status_code == 404
+    for path in ("/schema.json", "/rulez", "/predict/"):
+        assert it.get(path).status_code == 401
+        assert {it.client.get(path, headers=bearer(key)).status_code for key in keys.values()} == {404}
     assert until(lambda: "Keys are asked for: 4 in" in it.output.read_text("utf-8"))
     assert until(lambda: "rules only (no model)" in it.output.read_text("utf-8"))
 
