@@ -58,7 +58,14 @@ class Metrics:
     def __init__(self) -> None:
         from prometheus_client import Counter, Gauge, Histogram
 
-        _forget_dead_workers()
+        self.died = _forget_dead_workers()
+        """The workers of this service that have died, by process id: this one is in the place of one of them."""
+        starts = Counter(
+            "handoff_worker_starts", "Workers started: at the start of the service, or after another died", ["after"]
+        )
+        # Both are there from the beginning: Prometheus sees no increase in what appears.
+        for after in ("start", "death"):
+            starts.labels(after).inc((after == "death") == bool(self.died))
         self._decisions = Counter(
             "handoff_decisions", "Answers by action, reason and who decided", ["action", "reason", "decided_by"]
         )
@@ -149,16 +156,19 @@ def metrics_of_worker() -> Metrics:
     return Metrics()
 
 
-def _forget_dead_workers() -> None:
-    """A worker that was killed leaves its gauges behind: what it had in line would be shown for ever."""
+def _forget_dead_workers() -> tuple[int, ...]:
+    """A worker that was killed leaves its gauges behind: what it had in line would be shown for ever. Its counters
+    stay. Returns the process ids of all that have died since the service started."""
     from prometheus_client.multiprocess import mark_process_dead
 
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
-    for path in glob.glob(os.path.join(glob.escape(folder), "gauge_live*_*.db")) if folder else ():
-        pid = path.rpartition("_")[2].removesuffix(".db")
-        if pid.isdecimal() and not _is_alive(int(pid)):
-            with suppress(OSError):  # another new worker was faster
-                mark_process_dead(int(pid))
+    files = glob.glob(os.path.join(glob.escape(folder), "*_*.db")) if folder else ()
+    found = {path.rpartition("_")[2].removesuffix(".db") for path in files}
+    dead = tuple(sorted(int(pid) for pid in found if pid.isdecimal() and not _is_alive(int(pid))))
+    for pid in dead:
+        with suppress(OSError):  # another new worker was faster
+            mark_process_dead(pid)
+    return dead
 
 
 def _is_alive(pid: int) -> bool:

@@ -63,6 +63,7 @@ class Worker:
             MESSAGES: self._add_message,
             "/outcomes": self._report_outcome,
         }
+        self._tell_of_start()
         settle_memory()
 
     def start_watching(self) -> None:
@@ -162,7 +163,10 @@ class Worker:
     async def _report_outcome(self, request: Request) -> Received:
         self._check_store_is_on()
         body = await read_body(request, self.settings.max_body_bytes, self.settings.body_seconds)
-        reported = (await self.ledger.report(lambda: one_feedback(body, self.settings))).reported
+        recorded = await self.ledger.report(lambda: one_feedback(body, self.settings))
+        if recorded.is_new and not recorded.is_known:
+            log.info("an outcome was stored for a conversation or a decision that the store does not know, or not yet")
+        reported = recorded.reported
         return Received(reported.feedback.conversation_id, reported.feedback.key or "", reported.at)
 
     def _check_store_is_on(self) -> None:
@@ -173,6 +177,14 @@ class Worker:
     async def _aside(self, work: Callable[[], T]) -> T:
         async with self.lanes.beside.turn():
             return await asyncio.get_running_loop().run_in_executor(self._beside, work)
+
+    def _tell_of_start(self) -> None:
+        died = self.metrics.died
+        fields = {"versions": self.current.judge.versions, "died": died}
+        if died:
+            log.warning("worker started in place of one that died; %d have so far", len(died), extra={"fields": fields})
+        else:
+            log.info("worker started", extra={"fields": fields})
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()

@@ -45,6 +45,7 @@ from typing import Any, Literal
 from handoff.errors import BadInput
 
 PREFIX = "HANDOFF_"
+STORE_EXAMPLES = "sqlite:////var/lib/handoff/handoff.sqlite or postgresql://user@host/database"
 # Where the keys are unless HANDOFF_KEYS says otherwise.
 KEYS_FILE = "handoff-keys.json"
 _SWITCHES = ("require_model", "keep_raw_text", "without_keys", "log_requests")
@@ -83,6 +84,24 @@ class Settings:
     max_wait_ms: int = 150
     spill: Path = Path("handoff-spill")
     confidence: Path | None = None
+
+
+def store_backend(url: str) -> Literal["sqlite", "postgresql"]:
+    """The kind of database that a store's URL names. Raises `BadInput` for one that no store can be in.
+
+    Of the URL that error shows the scheme alone: the rest may hold a password.
+    """
+    scheme, separator, place = url.partition("://")
+    backend = scheme.partition("+")[0].lower()
+    if not separator:
+        raise BadInput(f"the store's URL cannot be read; expected {STORE_EXAMPLES}")
+    if backend == "sqlite":
+        if place.partition("?")[0] in ("", "/", "/:memory:"):
+            raise BadInput(f"a store in memory is shared by nobody; name a file: {STORE_EXAMPLES}")
+        return "sqlite"
+    if backend in ("postgresql", "postgres"):
+        return "postgresql"
+    raise BadInput(f"the store's URL begins with '{scheme}'; expected {STORE_EXAMPLES}")
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

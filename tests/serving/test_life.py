@@ -26,6 +26,10 @@ from tests.serving.running import (
     until,
     wait_until_ready,
 )
+from tests.serving.test_logs import lines
+from tests.serving.test_metrics import sample
+
+STARTS = "handoff_worker_starts_total"
 
 
 def serve(*options: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -79,12 +83,19 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
 
 def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
     with running(tmp_path / "models", cwd=tmp_path) as it:
+        assert (sample(it, STARTS, after="start"), sample(it, STARTS, after="death")) == (1, 0)
+        assert it.post("/predict", DISPUTE).status_code == 200
         (worker,) = it.family()[1:]
         worker.kill()
         worker.wait(10)
         assert until(lambda: [p.pid for p in it.family()[1:]] not in ([], [worker.pid]))
         wait_until_ready(it)
         assert it.post("/predict", DISPUTE).status_code == 200
+        assert (sample(it, STARTS, after="start"), sample(it, STARTS, after="death")) == (1, 1)
+        first, second = [line for line in lines(it.output) if line["message"].startswith("worker started")]
+        assert (first["worker"], first["level"], first["died"]) == (worker.pid, "info", [])
+        assert (second["worker"], second["level"], second["died"]) == (it.family()[1].pid, "warning", [worker.pid])
+        assert first["versions"] == second["versions"] == it.get("/status").json()["versions"]
 
 
 def test_a_folder_with_a_package_of_the_same_name_is_no_trap(tmp_path: Path) -> None:
@@ -118,10 +129,25 @@ def test_rules_that_do_not_hold_are_said_in_one_line(tmp_path: Path) -> None:
         (("--workers", "0"), {}, 2, "--workers"),
         (("--host", "no.such.host.invalid"), {}, 2, "no.such.host.invalid"),
         (("--rules", "none.yaml"), {}, 2, "none.yaml"),
+        (("--store", "foo://ann:secret@host/x"), {}, 2, "the store's URL begins with 'foo'; expected sqlite:"),
+        ((), {"HANDOFF_STORE": "foo://ann:secret@host/x"}, 2, "the store's URL begins with 'foo'; expected sqlite:"),
+        (("--store", "handoff.sqlite"), {}, 2, "the store's URL cannot be read; expected sqlite:"),
+        ((), {"HANDOFF_STORE": "sqlite://"}, 2, "a store in memory is shared by nobody"),
         ((), {"HANDOFF_MAX_BATCH": "many"}, 1, "HANDOFF_MAX_BATCH is 'many'; expected a whole number over 0"),
         ((), {"HANDOFF_REQUIRE_MODEL": "maybe"}, 1, "HANDOFF_REQUIRE_MODEL is 'maybe'; expected true or false"),
     ],
-    ids=["port 0", "no workers", "an unknown host", "no such rules", "a batch of many", "a model maybe"],
+    ids=[
+        "port 0",
+        "no workers",
+        "an unknown host",
+        "no such rules",
+        "an unknown database",
+        "one in the environment",
+        "a file instead of a URL",
+        "a store in memory",
+        "a batch of many",
+        "a model maybe",
+    ],
 )
 def test_misuse_is_named(
     tmp_path: Path, options: tuple[str, ...], environment: dict[str, str], status: int, said: str
@@ -129,6 +155,16 @@ def test_misuse_is_named(
     done = serve(*options, cwd=tmp_path, **environment)
     assert done.returncode == status
     assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert "secret" not in done.stderr + done.stdout
+
+
+def test_a_folder_of_models_that_is_not_there_is_said_before_all_else(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with running(tmp_path / "mistyped", cwd=tmp_path) as it:
+        first = it.output.read_text("utf-8").splitlines()[0]
+        assert first == f"NO MODELS: there is no folder {tmp_path / 'mistyped'}; until models are promoted there, the rules answer alone"  # fmt: skip
+    with running(tmp_path / "empty", cwd=tmp_path) as it:
+        assert "NO MODELS" not in it.output.read_text("utf-8")
 
 
 def test_own_rules_and_settings_are_used(tmp_path: Path) -> None:

@@ -25,7 +25,15 @@ def test_every_line_of_the_log_is_json_from_the_first_on(tmp_path: Path) -> None
     with running(tmp_path / "models", cwd=tmp_path) as it:
         assert until(lambda: "Try it at" in it.output.read_text("utf-8"))
         others = [line for line in it.output.read_text("utf-8").splitlines() if not line.startswith("{")]
-        assert [line.split()[0] for line in others] == ["No", "Starting", "Listening", "escalation:", "routing:", "Try"]
+        assert [line.split()[0] for line in others] == [
+            "NO",
+            "No",
+            "Starting",
+            "Listening",
+            "escalation:",
+            "routing:",
+            "Try",
+        ]
         assert any("Applying user config" in line["message"] for line in lines(it.output))
 
 

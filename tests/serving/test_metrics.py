@@ -74,9 +74,11 @@ def test_all_workers_are_counted_together(tmp_path: Path) -> None:
 
 def test_a_killed_workers_gauges_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dead = next(pid for pid in range(4_000_000, 5_000_000) if not psutil.pid_exists(pid))
-    files = [tmp_path / f"gauge_{kind}_{pid}.db" for kind in ("livesum", "mostrecent") for pid in (dead, os.getpid())]
+    kinds = ("gauge_livesum", "gauge_mostrecent", "counter")
+    files = [tmp_path / f"{kind}_{pid}.db" for kind in kinds for pid in (dead, os.getpid())]
     for file in files:
         file.touch()
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    _forget_dead_workers()
-    assert [file.exists() for file in files] == [False, True, True, True]
+    assert _forget_dead_workers() == (dead,)
+    assert [file.exists() for file in files] == [False, True, True, True, True, True]
+    assert _forget_dead_workers() == (dead,)

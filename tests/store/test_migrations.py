@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import sqlite3
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -10,6 +13,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, inspect, te
 
 from handoff.errors import BadInput, StoreUnavailable
 from handoff.store import Store, migrate
+from handoff.store.database import _use_wal
 from handoff.store.tables import metadata
 from tests.store.conftest import Open
 from tests.store.talk import said
@@ -39,6 +43,26 @@ def test_a_table_that_no_migration_makes_is_noticed(store: Store) -> None:
 
 def test_the_newest_migration_is_the_one_that_is_asked_for() -> None:
     assert ScriptDirectory.from_config(migrate._config()).get_heads() == [migrate.HEAD]
+
+
+class Crowded:
+    """A connection to a file of SQLite that others open, too, so many times."""
+
+    def __init__(self, times: float) -> None:
+        self.left = times
+
+    def execute(self, statement: str) -> None:
+        self.left -= 1
+        if self.left >= 0:
+            raise sqlite3.OperationalError("database is locked")
+
+
+def test_a_new_file_that_others_open_too_is_waited_for_within_bounds() -> None:
+    crowded = Crowded(3)
+    _use_wal(crowded, 2.0)
+    assert crowded.left == -1
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        _use_wal(Crowded(math.inf), 0.03)
 
 
 def test_many_open_a_new_store_at_once(url: str, stores: Open) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from handoff.errors import BadRecord, Conflict
 from handoff.store import Feedback, Store
-from handoff.transcript import Outcome
-from tests.store.test_log import run_together
+from handoff.transcript import Message, Outcome
+from tests.store.test_log import DISPUTE, decided, run_together
 
 TAKEN = Outcome(escalated=True, team="billing", agent="kim@example.org", wait_seconds=41.5, satisfaction=4.0,
                 escalated_at=datetime(2026, 3, 2, 14, 40, tzinfo=UTC))  # fmt: skip
@@ -48,6 +48,20 @@ def test_a_key_stands_for_one_content(store: Store, other: dict[str, Any]) -> No
         store.record_outcome(Feedback(**({"conversation_id": "c-1", "key": "k1", "decision": "r-1"} | other)))
     store.record_outcome(Feedback(conversation_id="c-2", key="k1", agree=False))
     assert len(store.outcomes("c-1")) == 1
+
+
+def test_what_nobody_decided_is_told_from_what_was(store: Store) -> None:
+    def is_known(conversation_id: str, decision: str | None = None) -> bool:
+        given = Feedback(conversation_id=conversation_id, decision=decision, agree=True)
+        return store.record_outcome(given).is_known
+
+    assert not is_known("c-1") and not is_known("c-1", "r-1")
+    record = decided(DISPUTE)
+    store.log([record])
+    assert is_known("c-1") and is_known("c-1", "r-1") and is_known("c-1", record.id)
+    assert not is_known("c-1", "r-2") and not is_known("c-2", "r-1")
+    store.append_message("c-3", Message(role="customer", text="Hello"))
+    assert is_known("c-3")
 
 
 def test_feedback_that_says_nothing_is_refused(store: Store) -> None:

@@ -16,12 +16,12 @@ from handoff.store import LiveConversations, Store
 from handoff.store.decisions import DecisionRecord
 from handoff.store.spill import Spill
 from tests.store.talk import JUDGE, said
-from tests.store.test_log import DISPUTE, decided
+from tests.store.test_log import CALM, DISPUTE, decided
 
 LEAVES_TWO = """
 import os, pathlib, sys
 from handoff.store.spill import Spill
-from tests.store.test_log import DISPUTE, decided
+from tests.store.test_log import CALM, DISPUTE, decided
 spill = Spill(pathlib.Path(sys.argv[1]))
 spill.keep([decided(DISPUTE)]); spill.keep([decided(DISPUTE)])
 print("kept", flush=True)
@@ -126,6 +126,23 @@ def test_what_the_store_takes_in_the_end_is_forgotten(tmp_path: Path) -> None:
     with away(tmp_path) as again:
         assert ids(again.decisions("c-1")) == sorted(expected)
     assert not (tmp_path / "spill").exists()
+
+
+def test_at_the_end_what_is_kept_is_told_from_what_is_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = away(tmp_path)
+    kept = escalate(store)
+    store.put([decided(CALM), decided(CALM)])
+    assert store._log.close(0.0) == 2
+    assert "1 decisions stay on this machine's disk and are stored at the next start" in caplog.text
+    assert "2 decisions could not be stored before the end, and are lost" in caplog.text
+    spill = store._log._spill
+    assert spill is not None and spill._file is not None
+    os.close(spill._file)  # as the end of its process does
+    (tmp_path / "later").mkdir()
+    with away(tmp_path) as heir:
+        assert heir.take_over() == 1
+    with away(tmp_path) as reader:
+        assert ids(reader.decisions("c-1")) == [kept]
 
 
 def test_the_next_start_stores_what_a_killed_one_left(tmp_path: Path) -> None:

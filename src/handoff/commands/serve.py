@@ -25,7 +25,7 @@ from handoff.commands._console import complain, console
 from handoff.errors import BadInput
 from handoff.policy import load_policy
 from handoff.rules import load_rules
-from handoff.settings import Settings, read_settings
+from handoff.settings import Settings, read_settings, store_backend
 
 SERVICE = "serving.service:HandoffService"
 
@@ -76,6 +76,8 @@ def serve(
     _tell_workers(models, rules, store)
     own_key = _tell_about_keys(keys, without_keys)
     settings = read_settings()
+    _check_store(settings.store)
+    _check_models(settings.models)
     _check_keys(settings, host, address, is_given=keys is not None)
     # A worker would only find out, and be started again.
     load_policy(settings.policy, load_rules(settings.rules, settings.confidence))
@@ -139,6 +141,22 @@ def _check_keys(settings: Settings, host: str, address: str, *, is_given: bool) 
             "predict', or say --without-keys where something else keeps strangers out"
         )
         raise typer.BadParameter(problem, param_hint="--host")
+
+
+def _check_store(store: str | None) -> None:
+    """Misuse where there can be no store: a database that does not answer may come back, this cannot."""
+    try:
+        if store is not None:
+            store_backend(store)
+    except BadInput as error:
+        raise typer.BadParameter(str(error), param_hint="--store or HANDOFF_STORE") from None
+
+
+def _check_models(models: Path) -> None:
+    """A folder that is not there may be meant, or come later; a mistyped one must not go unnoticed."""
+    if not models.is_dir():
+        told = f"NO MODELS: there is no folder {models}; until models are promoted there, the rules answer alone"
+        console.print(told, markup=False, style="red")
 
 
 def _absolute(store: str) -> str:

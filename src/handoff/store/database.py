@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
 
 from handoff.errors import BadInput, StoreUnavailable
+from handoff.settings import STORE_EXAMPLES, store_backend
 from handoff.store.decisions import note_feature_names
 from handoff.store.migrate import is_current, migrate
 from handoff.store.seal import Seal, seal_of
@@ -31,7 +33,8 @@ Work = Callable[[Connection], T]
 PAUSE_SECONDS = 1.0
 MIGRATION_SECONDS = 60.0
 POOL = 8
-_EXAMPLES = "sqlite:////var/lib/handoff/handoff.sqlite or postgresql://user@host/database"
+_LOOKS_AGAIN_SECONDS = 0.01
+_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 # What our own code got wrong, or what a constraint says, is no outage.
 _OURS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -205,18 +208,12 @@ class Database:
 
 
 def _usable(url: str) -> URL:
+    backend = store_backend(url)
     try:
         parsed = make_url(url)
-    except exc.ArgumentError:
-        raise BadInput(f"the store's URL cannot be read; expected {_EXAMPLES}") from None
-    backend = parsed.get_backend_name()
-    if backend == "sqlite":
-        if parsed.database in (None, "", ":memory:"):
-            raise BadInput(f"a store in memory is shared by nobody; name a file: {_EXAMPLES}")
-        return parsed.set(drivername="sqlite+pysqlite")
-    if backend in ("postgresql", "postgres"):
-        return parsed.set(drivername="postgresql+psycopg")
-    raise BadInput(f"the store's URL begins with '{parsed.drivername}'; expected {_EXAMPLES}")
+    except (exc.ArgumentError, ValueError):  # ValueError: a port that is no number
+        raise BadInput(f"the store's URL cannot be read; expected {STORE_EXAMPLES}") from None
+    return parsed.set(drivername=_DRIVERS[backend])
 
 
 def _sqlite(url: URL, seconds: float) -> Engine:
@@ -231,7 +228,7 @@ def _sqlite(url: URL, seconds: float) -> Engine:
     def set_up(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say, not where sqlite3 thinks
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            connection.execute("PRAGMA journal_mode = WAL")
+            _use_wal(connection, seconds)
         connection.execute("PRAGMA synchronous = NORMAL")
 
     def begin(connection: Connection) -> None:
@@ -241,6 +238,20 @@ def _sqlite(url: URL, seconds: float) -> Engine:
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _use_wal(connection: Any, seconds: float) -> None:
+    """Several that open a new file at once get in each other's way, and SQLite does not wait here by itself."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(_LOOKS_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _postgresql(url: URL, seconds: float) -> Engine:

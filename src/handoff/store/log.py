@@ -119,16 +119,23 @@ class DecisionLog:
             log.error("%d escalations are in memory only: %s", len(escalating), error.strerror)
 
     def close(self, seconds: float = CLOSE_SECONDS) -> int:
-        """Store what is in line, trying for so long, and stop. The number of decisions that could not be stored."""
+        """Store what is in line, trying for so long, and stop.
+
+        Returns the number of decisions that are lost: neither stored nor on this machine's disk.
+        """
         with self._changed:
             self._closing = True
             self._give_up_at = self._clock() + seconds
             self._changed.notify()
         if self._thread is not None:
             self._thread.join()
-        if self.queued:
-            log.error("%d decisions could not be stored before the end", self.queued)
-        return self.queued
+        left = [item.record for item in self._line]
+        lost = [record for record in left if self._spill is None or not self._spill.holds(record)]
+        if kept := len(left) - len(lost):
+            log.warning("%d decisions stay on this machine's disk and are stored at the next start", kept)
+        if lost:
+            log.error("%d decisions could not be stored before the end, and are lost", len(lost))
+        return len(lost)
 
     def _put(self, items: Sequence[_Waiting]) -> None:
         with self._changed:

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, exists, or_, select
 
 from handoff.errors import BadRecord, Conflict, Problem
 from handoff.store.facts import check_storable
-from handoff.store.tables import insert_or_ignore, outcomes
+from handoff.store.tables import conversations, decisions, insert_or_ignore, outcomes
 from handoff.transcript import Outcome
 from handoff.transcript.redact import redact_text
 from handoff.transcript.types import Name
@@ -54,10 +54,15 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """Feedback as it is stored; `is_new` is False when it was there already."""
+    """Feedback as it is stored; `is_new` is False when it was there already.
+
+    `is_known` says whether the store holds what it is about: the decision that it names, else anything of the
+    conversation. (A decision that escalates nobody is there a twentieth of a second after its answer.)
+    """
 
     reported: Reported
     is_new: bool
+    is_known: bool
 
 
 def record(connection: Connection, feedback: Feedback, at: datetime, name: str | None = None) -> Recorded:
@@ -82,7 +87,7 @@ def record(connection: Connection, feedback: Feedback, at: datetime, name: str |
     if reported.feedback != prepared:
         problem = f"'{prepared.key}' came with another outcome of conversation '{prepared.conversation_id}'"
         raise Conflict(Problem("key", problem, "a key of its own for each outcome"))
-    return Recorded(reported, is_new)
+    return Recorded(reported, is_new, _is_known(connection, prepared))
 
 
 def read_outcomes(connection: Connection, conversation_id: str) -> list[Reported]:
@@ -91,6 +96,15 @@ def read_outcomes(connection: Connection, conversation_id: str) -> list[Reported
         select(outcomes).where(outcomes.c.conversation_id == conversation_id).order_by(outcomes.c.number)
     )
     return [_reported(row) for row in rows]
+
+
+def _is_known(connection: Connection, feedback: Feedback) -> bool:
+    decided = exists().where(decisions.c.conversation_id == feedback.conversation_id)
+    if feedback.decision is not None:
+        named = or_(decisions.c.request_id == feedback.decision, decisions.c.id == feedback.decision)
+        return bool(connection.scalar(select(decided.where(named))))
+    begun = exists().where(conversations.c.id == feedback.conversation_id)
+    return bool(connection.scalar(select(or_(begun, decided))))
 
 
 def _prepared(feedback: Feedback, names: tuple[str, ...]) -> Feedback:

@@ -44,6 +44,10 @@ class Spill:
         """How many records are in the file."""
         return len(self._kept)
 
+    def holds(self, record: DecisionRecord) -> bool:
+        """Whether the record is in the file."""
+        return record.id in self._kept
+
     def keep(self, records: Sequence[DecisionRecord]) -> None:
         """Write those that are not in the file yet, on disk when this returns. Raises OSError."""
         with self._lock:
