@@ -41,6 +41,8 @@ Stamp = tuple[int, int, int] | None
 _NEVER = (-1, -1, -1)
 # Conversations of a batch that are worked on together.
 TOGETHER = 256
+# Fewer are dearer together than one by one.
+WORTH_IT = 6
 
 # Scored by /readyz: whoever asks for a human must be answered, whatever the rules and models in use.
 KNOWN = Conversation(
@@ -246,6 +248,8 @@ def _stood(
     judge: Judge, conversations: Sequence[Conversation], explain: bool
 ) -> Iterable[tuple[Standing, Contributions | None]]:
     """Where the conversations stand, and what explains their answers where that is asked for."""
+    if len(conversations) < WORTH_IT:
+        return [(judge.standing(conversation), None) for conversation in conversations]
     try:
         found = standings(judge, conversations)
         return zip(found, contributions(judge, found) if explain else repeat(None), strict=False)

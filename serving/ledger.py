@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from handoff.decision import Answer
 from handoff.errors import BadInput, BadRecord, Conflict, Overloaded, StoreUnavailable
 from handoff.settings import Settings
-from handoff.store import Feedback, LiveConversations, Recorded, Store, decision_record
+from handoff.store import DecisionRecord, Feedback, LiveConversations, Recorded, Store, decision_record
 from handoff.store.log import MOST_QUEUED
 from serving.admission import Lane
 from serving.bodies import NewMessage, inside_message
@@ -71,7 +71,14 @@ class Ledger:
         """Messages and outcomes that wait for the store, or are with it."""
         return self._lane.inside
 
-    async def log(self, decided: Sequence[Decided]) -> None:
+    def records(self, decided: Sequence[Decided]) -> list[DecisionRecord]:
+        """What there is to `log` of the decisions."""
+        if self._store is None:
+            return []
+        at = datetime.now(UTC)
+        return [decision_record(d.answer, d.standing, at, {"answer": d.milliseconds}) for d in decided]
+
+    async def log(self, records: Sequence[DecisionRecord]) -> None:
         """Log the decisions: on disk when this returns where they escalate, unless the store does not work. Those that
         escalate nobody are not waited for; they are in the next commit, a twentieth of a second later.
 
@@ -79,8 +86,6 @@ class Ledger:
         """
         if self._store is None:
             return
-        at = datetime.now(UTC)
-        records = [decision_record(d.answer, d.standing, at, {"answer": d.milliseconds}) for d in decided]
         try:
             if any(record.escalates for record in records):
                 await asyncio.wait_for(asyncio.wrap_future(self._store.submit(records)), LOG_SECONDS)

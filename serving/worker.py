@@ -22,7 +22,7 @@ from starlette.responses import Response
 from handoff.decision import Answer
 from handoff.errors import Problem
 from handoff.settings import read_settings
-from handoff.store import Received
+from handoff.store import DecisionRecord, Received
 from serving.admission import lanes_of_worker
 from serving.bodies import many_conversations, one_conversation, one_feedback, one_message
 from serving.current import Ask, CurrentJudge, Decided
@@ -117,7 +117,7 @@ class Worker:
             if isinstance(told, Exception):
                 raise told
             decided = told
-        await self._keep([decided])
+        await self._keep([decided.answer], self.ledger.records([decided]))
         return decided.answer
 
     def _decide_each(self, asks: Sequence[Ask]) -> list[Decided | Exception]:
@@ -128,25 +128,27 @@ class Worker:
             self.metrics.took("decide", seconds)
         return told
 
-    async def _predict_batch(self, request: Request) -> list[Answer]:
+    async def _predict_batch(self, request: Request) -> msgspec.Raw:
         explain, name = _wants_all_indicators(request), request_id(request)
         with self.metrics.timed("read_body"):
             body = await read_body(request, self.settings.max_batch_bytes, self.settings.body_seconds)
 
-        def work() -> list[Decided]:
+        def work() -> tuple[list[Answer], list[DecisionRecord], msgspec.Raw]:
             conversations = many_conversations(body, self.settings)
-            return self.current.decide(conversations, explain=explain, request_id=name)
+            decided = self.current.decide(conversations, explain=explain, request_id=name)
+            answers = [each.answer for each in decided]
+            return answers, self.ledger.records(decided), msgspec.Raw(msgspec.json.encode(answers))
 
         with self.metrics.timed("decide"):
-            decided = await self._aside(work)
-        await self._keep(decided)
-        return [each.answer for each in decided]
+            answers, records, encoded = await self._aside(work)
+        await self._keep(answers, records)
+        return encoded
 
-    async def _keep(self, decided: Sequence[Decided]) -> None:
-        """Count the decisions and log them."""
-        self.metrics.answered([each.answer for each in decided])
+    async def _keep(self, answers: Sequence[Answer], records: Sequence[DecisionRecord]) -> None:
+        """Count the answers and log the decisions."""
+        self.metrics.answered(answers)
         with self.metrics.timed("store"):
-            await self.ledger.log(decided)
+            await self.ledger.log(records)
 
     async def _add_message(self, request: Request) -> Answer:
         self._check_store_is_on()

@@ -17,7 +17,7 @@ from handoff.errors import BadModel, BadPolicy
 from handoff.models import promote, rollback
 from handoff.settings import Settings
 from handoff.transcript import from_object
-from serving.current import CurrentJudge
+from serving.current import WORTH_IT, CurrentJudge
 from tests.serving.conversations import CALM, DISPUTE
 from tests.serving.running import add_version, copy_models
 
@@ -242,8 +242,11 @@ def test_in_a_batch_only_what_a_model_fails_on_is_answered_by_the_rules(models: 
     model = current.judge.escalation
     current.judge = dataclasses.replace(current.judge, escalation=Poisoned())  # type: ignore[arg-type]
     poisoned = CALM | {"messages": [{"role": "customer", "text": "poison"}]}
-    decided = current.decide([from_object(chat) for chat in (CALM, poisoned, DISPUTE)])
-    assert [each.answer.mode for each in decided] == ["model_and_rules", "rules_only", "model_and_rules"]
+    chats = [from_object(chat) for chat in (CALM, poisoned, DISPUTE, *(CALM,) * WORTH_IT)]
+    decided = current.decide(chats)
+    modes = [each.answer.mode for each in decided]
+    assert modes == ["model_and_rules", "rules_only", *("model_and_rules",) * (1 + WORTH_IT)]
+    assert [each.answer for each in current.decide(chats[2:])] == [each.answer for each in decided[2:]]
     assert "scoring" in problems(current)
 
 
@@ -255,7 +258,7 @@ def test_a_batch_is_answered_as_one_by_one_from_two_calls_of_the_model(
     assert model is not None
     ask = model.probabilities
     monkeypatch.setattr(model, "probabilities", lambda moments: calls.append(len(moments)) or ask(moments))
-    chats = [from_object(chat) for chat in (CALM, DISPUTE, CALM)]
+    chats = [from_object(chat) for chat in (CALM, DISPUTE)] * WORTH_IT
     together = [each.answer for each in current.decide(chats, explain=True)]
     assert 1 <= len(calls) <= 2
     assert together == [current.answer(chat, explain=True) for chat in chats]
@@ -298,7 +301,7 @@ def test_a_batch_is_answered_by_one_judge(models: Path) -> None:
         def __iter__(self) -> Any:
             yield from_object(CALM)
             current.refresh()
-            yield from_object(CALM)
+            yield from (from_object(CALM) for _ in range(WORTH_IT))
 
     assert {each.answer.versions.model for each in current.decide(Promoting())} == {"escalation/1"}
     assert current.answer(from_object(CALM)).versions.model == "escalation/2"
