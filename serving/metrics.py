@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -100,10 +100,13 @@ class Metrics:
 
     def answered(self, answers: Sequence[Answer]) -> None:
         """Count what was decided."""
+        counts: dict[Any, int] = {}
         for answer in answers:
             decision = answer.recommendation
             by = self._decided(decision.action, decision.reason or "", decision.decided_by)
-            self._noted += ((by.inc, 1), (self._answered(answer.mode).inc, 1))
+            for counter in (by, self._answered(answer.mode)):
+                counts[counter] = counts.get(counter, 0) + 1
+        self._noted += [(counter.inc, count) for counter, count in counts.items()]
 
     def timed(self, stage: Stage) -> Timer:
         """A context: note how long a stage of one request took."""

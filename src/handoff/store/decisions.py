@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -124,7 +125,7 @@ def _columns(record: DecisionRecord) -> dict[str, Any]:
         "features_version": versions.features,
         "rules_version": versions.rules,
         "policy_version": versions.policy,
-        "features": np.asarray(record.row, _FEATURES).tobytes(),
+        "features": struct.pack(f"<{len(record.row)}d", *record.row),
         "rules": msgspec.json.encode([rule.rule for rule in answer.rules]).decode(),
         "probability": answer.escalation.probability,
         "action": recommendation.action,
