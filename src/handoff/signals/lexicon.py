@@ -71,12 +71,13 @@ class Candidate:
 class Phrases:
     """The phrases of all entries for one reader.
 
-    `anchors` leads from a word to the phrases that may match where it occurs, `unless` from an entry's place to the
-    phrases that cancel it.
+    `anchors` leads from a word to the phrases that may match where it occurs, each with what it needs, `unless` from an
+    entry's place to the phrases that cancel it. `needs` is all that any of them needs.
     """
 
-    anchors: Mapping[str, tuple[Candidate, ...]]
+    anchors: Mapping[str, tuple[tuple[int, Candidate], ...]]
     unless: Mapping[int, tuple[Candidate, ...]]
+    needs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ def _phrases(entries: tuple[CompiledEntry, ...], reader: Reader, bits: dict[froz
     def candidate(index: int, phrase: Phrase, sets: Iterable[frozenset[str]]) -> Candidate:
         return Candidate(index, phrase, sum({bits.setdefault(words, 1 << len(bits)) for words in sets}))
 
-    anchors: dict[str, list[Candidate]] = {}
+    anchors: dict[str, list[tuple[int, Candidate]]] = {}
     unless: dict[int, tuple[Candidate, ...]] = {}
     for index, compiled in enumerate(entries):
         if compiled.entry.reads != reader:
@@ -217,8 +218,9 @@ def _phrases(entries: tuple[CompiledEntry, ...], reader: Reader, bits: dict[froz
         for phrase in compiled.phrases:
             found = candidate(index, phrase, phrase.others)
             for word in phrase.anchors:
-                anchors.setdefault(word, []).append(found)
-    return Phrases({word: tuple(found) for word, found in anchors.items()}, unless)
+                anchors.setdefault(word, []).append((found.needs, found))
+    needs = reduce(or_, [needs for found in anchors.values() for needs, _ in found], 0)
+    return Phrases({word: tuple(found) for word, found in anchors.items()}, unless, needs)
 
 
 def slips(words: Iterable[str], taken: frozenset[str]) -> dict[str, tuple[str, ...]]:

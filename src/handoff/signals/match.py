@@ -105,9 +105,9 @@ def _text(tokens: list[str], quoted: frozenset[int], held: int) -> _Text:
 
 def _candidates(words: Iterable[str], held: int, phrases: Phrases) -> Iterable[Candidate]:
     """The phrases of which no word is missing, each once, in a fixed order. In most texts of an assistant, none."""
-    anchors = phrases.anchors
+    anchors, missing = phrases.anchors, phrases.needs & ~held
     return dict.fromkeys(
-        [found for word in words if word in anchors for found in anchors[word] if found.needs & held == found.needs]
+        [found for word in words if word in anchors for needs, found in anchors[word] if not needs & missing]
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import compress
+from itertools import compress, repeat
 from typing import NamedTuple
 
 import msgspec
@@ -144,23 +144,30 @@ def _read_all(asked: Sequence[_Asked]) -> list[Reading]:
     found = [pieces(own) for own in owns]
     shown = [_shown(text, one) for (text, *_), one in zip(asked, found, strict=True)]
     mentioned = [hits(one.words, role, lexicon(), one.held) for one in shown]
-    tones = _tones(owns, found, [assumed for _, _, assumed, _ in asked]) if tone else [_NO_TONE] * len(owns)
+    how = _tone(owns, found, [assumed for _, _, assumed, _ in asked]) if tone else _NO_TONE
     return [
         Reading(
             words=_bounded(said.words),
             content=frozenset(one.stems),
-            language=heard.language,
+            language=language,
             hits=mentions,
             characters=len(own.strip()),
             word_count=one.counted,
-            sentiment=heard.sentiment,
-            capital_ratio=heard.shouted.ratio,
-            shouted_words=heard.shouted.words,
-            exclamation_run=heard.punctuation.exclamation_run,
-            question_run=heard.punctuation.question_run,
-            questions=heard.punctuation.questions,
+            sentiment=sentiment,
+            capital_ratio=shouted.ratio,
+            shouted_words=shouted.words,
+            exclamation_run=marks.exclamation_run,
+            question_run=marks.question_run,
+            questions=marks.questions,
         )
-        for own, one, said, mentions, heard in zip(owns, found, shown, mentioned, tones, strict=True)
+        for own, one, said, mentions, language, sentiment, shouted, marks in zip(
+            owns,
+            found,
+            shown,
+            mentioned,
+            *how,
+            strict=False,  # without tone the last four have no end
+        )
     ]
 
 
@@ -170,25 +177,26 @@ def _shown(text: str, found: Pieces) -> Pieces:
 
 
 class _Tone(NamedTuple):
-    """How something is said."""
+    """How each of some texts is said."""
 
-    language: str | None
-    sentiment: float | None
-    shouted: Shouting
-    punctuation: Punctuation
-
-
-_NO_TONE = _Tone(None, None, Shouting(None, 0), Punctuation(0, 0, 0))
+    languages: Iterable[str | None]
+    sentiments: Iterable[float | None]
+    shouted: Iterable[Shouting]
+    marks: Iterable[Punctuation]
 
 
-def _tones(owns: Sequence[str], found: Sequence[Pieces], assumed: Sequence[str]) -> list[_Tone]:
+_NO_TONE = _Tone(repeat(None), repeat(None), repeat(Shouting(None, 0)), repeat(Punctuation(0, 0, 0)))
+
+
+def _tone(owns: Sequence[str], found: Sequence[Pieces], assumed: Sequence[str]) -> _Tone:
     languages = [guess(own, one.small()) for own, one in zip(owns, found, strict=True)]
-    sentiments = list(
-        map(_sentiment, owns, found, [told or language for told, language in zip(languages, assumed, strict=True)])
+    known = [told or language for told, language in zip(languages, assumed, strict=True)]
+    return _Tone(
+        languages,
+        list(map(_sentiment, owns, found, known)),
+        [_shouted(own, one.marks) for own, one in zip(owns, found, strict=True)],
+        [punctuation(own, one.words) for own, one in zip(owns, found, strict=True)],
     )
-    shouted = [_shouted(own, one.marks) for own, one in zip(owns, found, strict=True)]
-    marks = [punctuation(own, one.words) for own, one in zip(owns, found, strict=True)]
-    return list(map(_Tone, languages, sentiments, shouted, marks))
 
 
 def cache_lookups() -> tuple[int, int]:
