@@ -11,6 +11,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import repeat
 from pathlib import Path
@@ -28,7 +29,7 @@ from handoff.policy import load_policy
 from handoff.rules import RuleBook, load_rules
 from handoff.settings import Settings
 from handoff.signals import cache_lookups
-from handoff.together import contributions, standings
+from handoff.together import contributions, learn, standings
 from handoff.transcript import Conversation, Message
 from serving.records import Part, Status, Trouble
 
@@ -128,6 +129,9 @@ class CurrentJudge:
         followed on from here. All are followed before the first is concluded: what one step uses stays at hand."""
         judge = self.judge
         followed = [_tried(self._follow, judge, ask) for ask in asks]
+        if len(asks) > 1:
+            with suppress(Exception):  # whatever a model fails on is found when it is concluded
+                learn(judge, [each[0] for each in followed if not isinstance(each, Exception)])
         return [
             each if isinstance(each, Exception) else _tried(self._finish, judge, ask, *each)
             for ask, each in zip(asks, followed, strict=True)

@@ -67,10 +67,18 @@ def _standings(judge: Judge, conversations: Sequence[Conversation]) -> list[Stan
             one.recent = ()
     _ask(model, together, [(one, one.recent) for one in each])
     if judge.routing is not None:
-        judge.routing.wording.learn(text for one in each for text in one.newest.customer_texts)
+        judge.routing.learn([one.newest for one in each])
     rows = [one.asked[one.newest.index].row for one in each]
     fired = fired_at_the_end(judge.rules, together, rows, [name_facts(one) for one in conversations])
     return [one.standing(its, model) for one, its in zip(each, fired, strict=True)]
+
+
+def learn(judge: Judge, found: Sequence[Standing]) -> None:
+    """Have the wording of what was said there read together, by each model that weighs it."""
+    newest = [standing.moment for standing in found]
+    for model in (judge.escalation, judge.routing):
+        if model is not None:
+            model.learn(newest)
 
 
 def contributions(judge: Judge, found: Sequence[Standing]) -> list[Contributions | None]:

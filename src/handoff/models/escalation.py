@@ -92,6 +92,11 @@ class EscalationModel:
         """The same from a table, as `log_odds_of`."""
         return self._calibration.probabilities(self.log_odds_of(rows, recent))
 
+    def learn(self, moments: Sequence[Moment]) -> None:
+        """Have the wording of what was said last read together, for less than when each moment is asked about."""
+        if self._wording is not None:
+            self._wording.learn(message.text for moment in moments for message in moment.recent)
+
     def contributions(self, moment: Moment) -> tuple[Contribution, ...]:
         """What each feature adds to the raw log-odds, largest first, without those that add nothing; with `base` they
         sum to it.

@@ -94,6 +94,10 @@ class RoutingModel:
         from_ = self.manifest.certain_from
         return Route(team, from_ is not None and highest >= from_, ranked)
 
+    def learn(self, moments: Sequence[Moment]) -> None:
+        """Have the wording of what the customers said read together, for less than when each moment is asked about."""
+        self.wording.learn(text for moment in moments for text in moment.customer_texts)
+
     def scores(self, moments: Sequence[Moment]) -> Floats:
         """Calibrated probabilities: array of shape (n_moments, n_teams), teams in the manifest's order."""
         return np.array([self._scores(moment) for moment in moments]).reshape(len(moments), len(self.teams))
