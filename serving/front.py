@@ -6,7 +6,8 @@ nothing. The routes that answer predictions do without them; all others, and sta
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from bentoml import Service
 from starlette.requests import Request
@@ -16,6 +17,9 @@ from handoff.settings import read_settings
 from serving.lean import collect_later
 from serving.routes import current_worker
 
+if TYPE_CHECKING:
+    from serving.worker import Worker
+
 
 class ShortWay:
     """Hands the requests that the service answers itself to it, and all others to BentoML's application."""
@@ -24,13 +28,15 @@ class ShortWay:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST":
-            worker = current_worker()
-            if scope["path"] in worker.posts:
-                response = await worker.post(scope["path"], Request(scope, receive))
-                await response(scope, receive, send)
-                return
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self._worker.posts:
+            response = await self._worker.post(scope["path"], Request(scope, receive))
+            await response(scope, receive, send)
+            return
         await self._app(scope, receive, send)
+
+    @cached_property
+    def _worker(self) -> Worker:
+        return current_worker()
 
 
 def put_in_front() -> None:
