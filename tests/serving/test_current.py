@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from handoff.decision import Judge
-from handoff.errors import BadModel, BadPolicy
+from handoff.errors import BadModel, BadPolicy, BadRecord
 from handoff.models import promote, rollback
 from handoff.settings import Settings
 from handoff.transcript import from_object
-from serving.current import WORTH_IT, CurrentJudge
+from serving.current import WORTH_IT, Ask, CurrentJudge
 from tests.serving.conversations import CALM, DISPUTE
 from tests.serving.running import add_version, copy_models
 
@@ -225,12 +225,11 @@ def test_a_conversation_that_a_model_fails_on_is_answered_by_the_rules(caplog: p
     assert "ana@example.org" not in caplog.text + problems(current)["scoring"]
 
 
-def test_in_a_batch_only_what_a_model_fails_on_is_answered_by_the_rules(models: Path) -> None:
-    current, model = loaded(models), None
+def poisoned(current: CurrentJudge) -> dict[str, Any]:
+    """A conversation on which the escalation model fails from now on, which is itself on all others."""
+    model = current.judge.escalation
 
     class Poisoned:
-        """The real model, but for one conversation."""
-
         def __getattr__(self, name: str) -> Any:
             return getattr(model, name)
 
@@ -239,15 +238,30 @@ def test_in_a_batch_only_what_a_model_fails_on_is_answered_by_the_rules(models: 
                 raise ZeroDivisionError
             return model.probabilities(moments)  # type: ignore[union-attr]
 
-    model = current.judge.escalation
     current.judge = dataclasses.replace(current.judge, escalation=Poisoned())  # type: ignore[arg-type]
-    poisoned = CALM | {"messages": [{"role": "customer", "text": "poison"}]}
-    chats = [from_object(chat) for chat in (CALM, poisoned, DISPUTE, *(CALM,) * WORTH_IT)]
+    return CALM | {"messages": [{"role": "customer", "text": "poison"}]}
+
+
+def test_in_a_batch_only_what_a_model_fails_on_is_answered_by_the_rules(models: Path) -> None:
+    current = loaded(models)
+    chats = [from_object(chat) for chat in (CALM, poisoned(current), DISPUTE, *(CALM,) * WORTH_IT)]
     decided = current.decide(chats)
     modes = [each.answer.mode for each in decided]
     assert modes == ["model_and_rules", "rules_only", *("model_and_rules",) * (1 + WORTH_IT)]
     assert [each.answer for each in current.decide(chats[2:])] == [each.answer for each in decided[2:]]
     assert "scoring" in problems(current)
+
+
+def test_those_asked_together_are_answered_as_alone_whatever_is_wrong_with_the_others(models: Path) -> None:
+    current = loaded(models)
+    chats = [from_object(chat) for chat in (CALM, poisoned(current), DISPUTE)]
+    asks = [Ask(lambda chat=chat: chat, True, f"r-{place}") for place, chat in enumerate(chats)]
+    refused = Ask(lambda: from_object({"messages": 7}))
+    together = current.decide_each([*asks, refused])
+    assert isinstance(together[3], BadRecord)
+    told = [each.answer for each in together if not isinstance(each, Exception)]
+    assert [each.mode for each in told] == ["model_and_rules", "rules_only", "model_and_rules"]
+    assert told == [current.answer(chat, explain=True, request_id=f"r-{place}") for place, chat in enumerate(chats)]
 
 
 def test_a_batch_is_answered_as_one_by_one_from_two_calls_of_the_model(
