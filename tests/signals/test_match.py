@@ -36,6 +36,11 @@ COUNTS = {
         {"phrases": ["api|dns"], "counts": "words"},
         2,
     ),
+    "a number joined to a word is found without the other options": (
+        "asked 5 times",
+        {"phrases": ["asked twice|<number>_times"]},
+        1,
+    ),
     "an exception that shares a word cancels": ("user agent", {"phrases": ["agent"], "unless": ["user agent"]}, 0),
     "an exception elsewhere does not": ("user agent, agent", {"phrases": ["agent"], "unless": ["user agent"]}, 1),
     "a denial silences": ("not urgent", {"phrases": ["urgent"]}, 0),

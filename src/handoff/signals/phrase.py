@@ -109,7 +109,7 @@ def _position(part: str, groups: Groups) -> _Position:
     source = "(?:" + "|".join(_source(option) for option in options) + ")" + ("?" if optional else "")
     return _Position(
         source,
-        telling=frozenset() if _MARKS & set(options) else _telling(options),
+        telling=_telling(options),
         words=frozenset(word for option in options for word in option.split()) - _MARKS,
         options=frozenset(options),
         required=not optional,
@@ -117,10 +117,10 @@ def _position(part: str, groups: Groups) -> _Position:
 
 
 def _telling(options: Sequence[str]) -> frozenset[str]:
-    """One word of each option, the least common: "a_record" is looked for where there is a "record"."""
-    if "<number>" in " ".join(options):
-        return frozenset(option.split()[0] for option in options)
-    return frozenset(option if " " not in option else _least_common(option.split()) for option in options)
+    """One word of each option, the least common: "a_record" is looked for where there is a "record", "<number>_times"
+    where there are "times". None at all where an option is a mark alone."""
+    words = [[word for word in option.split() if word not in _MARKS] for option in options]
+    return frozenset(map(_least_common, words)) if all(words) else frozenset()
 
 
 def _least_common(words: Sequence[str]) -> str:
