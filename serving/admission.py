@@ -34,7 +34,8 @@ Told = TypeVar("Told")
 MOST_BATCH_WAIT_SECONDS = 10.0
 # A lane is never closed to so many, however slow the last ones were: else one slow answer could close it for good.
 ALWAYS_LET_IN = 8
-# So many are answered on the event loop together before it looks at its sockets again, or as many as take so long.
+# So many are answered on the event loop together before it looks at its sockets again; more, where it was busy with
+# others for longer, but for no longer than so many seconds.
 MOST_TOGETHER, MOST_AT_ONCE_SECONDS = 8, 0.1
 # What one more finished request counts for in the pace: the last twenty or so make it up.
 _WEIGHT = 0.1
@@ -106,9 +107,9 @@ class LoopLane(Lane, Generic[Asked, Told]):
     what one of them has used is then at hand for the next.
 
     Between two groups the loop looks at its sockets. Without that, a hundred requests that arrive together would all
-    start before the first newcomer could be counted, let alone refused, and nobody could ask for /livez meanwhile. A
-    group may take as long as the loop was busy with others, so that a flood of requests to refuse leaves half of the
-    time to those who were let in.
+    start before the first newcomer could be counted, let alone refused, and nobody could ask for /livez meanwhile.
+    While others are refused, a group takes no longer than the loop was busy with them: those who were let in have half
+    of the time, and the others hear soon that they have to come again.
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class LoopLane(Lane, Generic[Asked, Told]):
         self._is_taken = False
         self._work_seconds = 0.0
         self._stopped = self._clock()
+        self._refused_before = 0
 
     async def ask(self, asked: Asked, work: Work[Asked, Told]) -> Told:
         """The answer; `work` is the same for all in this lane. Raises what `work` says is wrong, or `Refused` (503)
@@ -158,8 +160,10 @@ class LoopLane(Lane, Generic[Asked, Told]):
 
     def _next(self, work: Work[Asked, Told]) -> None:
         fair_seconds = min(self._clock() - self._stopped, self._most_at_once_seconds)
+        together = MOST_TOGETHER if self.refused == self._refused_before else 1
+        self._refused_before = self.refused
         group: list[_Waiting[Asked, Told]] = []
-        while self._line and (len(group) < MOST_TOGETHER or (len(group) + 1) * self._work_seconds <= fair_seconds):
+        while self._line and (len(group) < together or (len(group) + 1) * self._work_seconds <= fair_seconds):
             waiting = self._line.popleft()
             if not waiting.told.done():  # whoever asked has not left
                 group.append(waiting)

@@ -170,6 +170,33 @@ def test_a_flood_leaves_half_of_the_time_to_those_let_in() -> None:
     assert rounds[0] < 600 / MOST_TOGETHER, "in groups of always the same size it would be twice as many"
 
 
+@pytest.mark.parametrize(("refused", "largest"), [(0, MOST_TOGETHER), (1, 3)])
+def test_while_others_are_refused_a_group_takes_no_longer_than_they(refused: int, largest: int) -> None:
+    clock, groups = Clock(), list[int]()
+
+    def work(asked: Sequence[int]) -> list[int]:
+        groups.append(len(asked))
+        clock.pass_by(1.0 * len(asked))
+        return list(asked)
+
+    async def everybody() -> None:
+        lane: LoopLane[int, int] = LoopLane("answers", 1_000.0, clock=clock, most_at_once_seconds=100.0)
+        loop = asyncio.get_running_loop()
+
+        def others() -> None:
+            lane.refused += refused
+            clock.pass_by(3.0)
+            if sum(groups) < 40:
+                loop.call_soon(others)
+
+        tasks = [asyncio.create_task(lane.ask(number, work)) for number in range(40)]
+        loop.call_soon(others)
+        await asyncio.gather(*tasks)
+
+    run(everybody)
+    assert max(groups) == largest
+
+
 @pytest.mark.parametrize("when", ["while it waits", "as its turn comes"])
 def test_who_leaves_the_line_does_not_hold_it_up(when: str) -> None:
     served: list[str] = []
