@@ -12,8 +12,8 @@ import pytest
 
 from handoff.decision import Judge
 from handoff.formats.html_text import html_to_text
+from handoff.signals import read_all
 from handoff.signals.markup import without_markup
-from handoff.signals.read import _read
 from handoff.transcript import Conversation, Message
 from handoff.transcript.redact import redact_text
 
@@ -50,8 +50,8 @@ PIECES = {
 
 
 def signals(text: str) -> object:
-    """All that is read of one message, without the cache."""
-    return [_read(text, "customer", None), _read(text, "assistant", None)]
+    """All that is read of one message, without looking it up."""
+    return [read_all([(text, None)], role) for role in ("customer", "assistant")]
 
 
 def conversation(text: str) -> object:
