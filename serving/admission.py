@@ -37,6 +37,8 @@ ALWAYS_LET_IN = 8
 # So many are answered on the event loop together before it looks at its sockets again; more, where it was busy with
 # others for longer, but for no longer than so many seconds.
 MOST_TOGETHER, MOST_AT_ONCE_SECONDS = 8, 0.1
+# While others are refused, of the time that the loop was busy with them.
+FLOOD_SHARE = 1 / 3
 # What one more finished request counts for in the pace: the last twenty or so make it up.
 _WEIGHT = 0.1
 
@@ -108,8 +110,8 @@ class LoopLane(Lane, Generic[Asked, Told]):
 
     Between two groups the loop looks at its sockets. Without that, a hundred requests that arrive together would all
     start before the first newcomer could be counted, let alone refused, and nobody could ask for /livez meanwhile.
-    While others are refused, a group takes no longer than the loop was busy with them: those who were let in have half
-    of the time, and the others hear soon that they have to come again.
+    A group may be larger where the loop was busy with others for longer. While some are refused, it takes no more than
+    a third of that time, for what follows an answer takes time, too, and who is refused must hear soon.
     """
 
     def __init__(
@@ -160,7 +162,9 @@ class LoopLane(Lane, Generic[Asked, Told]):
 
     def _next(self, work: Work[Asked, Told]) -> None:
         fair_seconds = min(self._clock() - self._stopped, self._most_at_once_seconds)
-        together = MOST_TOGETHER if self.refused == self._refused_before else 1
+        together = MOST_TOGETHER
+        if self.refused > self._refused_before:
+            fair_seconds, together = FLOOD_SHARE * fair_seconds, 1
         self._refused_before = self.refused
         group: list[_Waiting[Asked, Told]] = []
         while self._line and (len(group) < together or (len(group) + 1) * self._work_seconds <= fair_seconds):
