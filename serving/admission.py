@@ -1,7 +1,7 @@
 """Who is let in when more comes than can be answered: whoever would not have to wait too long.
 
-A worker does its work in lanes: answers on the event loop, one after the other; long bodies and batches in a thread
-beside it; what needs the store in a few threads. A lane knows how many are in it and at what pace it finishes them,
+A worker does its work in lanes: answers on the event loop, in small groups; long bodies and batches in a thread beside
+it; what needs the store in a few threads. A lane knows how many are in it and at what pace it finishes them,
 and the product is how long a newcomer would wait. Over the limit it is refused, before its body is read, with 503 and
 `retry-after`: a caller who hears "not now" at once can retry or go on, one who waits can do neither.
 

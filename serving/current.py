@@ -121,7 +121,7 @@ class CurrentJudge:
             started, some = time.perf_counter(), every[first : first + TOGETHER]
             stood = _stood(judge, some, explain)
             followed = 1_000 * (time.perf_counter() - started) / len(some)
-            decided += [self._decided(judge, standing, explain, request_id, followed, adds) for standing, adds in stood]
+            decided += [self._decided(judge, explain, request_id, standing, followed, adds) for standing, adds in stood]
         return decided
 
     def decide_each(self, asks: Sequence[Ask]) -> list[Decided | Exception]:
@@ -133,7 +133,7 @@ class CurrentJudge:
             with suppress(Exception):  # whatever a model fails on is found when it is concluded
                 learn(judge, [each[0] for each in followed if not isinstance(each, Exception)])
         return [
-            each if isinstance(each, Exception) else _tried(self._finish, judge, ask, *each)
+            each if isinstance(each, Exception) else _tried(self._decided, judge, ask.explain, ask.request_id, *each)
             for ask, each in zip(asks, followed, strict=True)
         ]
 
@@ -142,9 +142,6 @@ class CurrentJudge:
         conversation, started = ask.read(), time.perf_counter()
         standing = self._memory.standing(conversation) or judge.standing(conversation)
         return standing, 1_000 * (time.perf_counter() - started)
-
-    def _finish(self, judge: Judge, ask: Ask, standing: Standing, followed: float) -> Decided:
-        return self._decided(judge, standing, ask.explain, ask.request_id, followed)
 
     @property
     def rules(self) -> RuleBook:
@@ -158,9 +155,9 @@ class CurrentJudge:
     def _decided(
         self,
         judge: Judge,
-        standing: Standing,
         explain: bool,
         request_id: str | None,
+        standing: Standing,
         followed: float,
         contributions: Contributions | None = None,
     ) -> Decided:
