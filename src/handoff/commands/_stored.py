@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from handoff.analytics.reading import one_among
+from handoff.errors import BadInput
 from handoff.settings import read_settings
 from handoff.transcript import Conversation
 
+if TYPE_CHECKING:
+    from handoff.store import Store
+
+
+def existing_store(url: str | None, seconds: float) -> Store:
+    """The store at the URL, or else at HANDOFF_STORE. Raises `BadInput` where there is none."""
+    from handoff.store import open_store
+
+    settings = read_settings()
+    named = url or settings.store
+    if named is None:
+        raise BadInput("HANDOFF_STORE is none, so nothing is stored; name the database with --store")
+    return open_store(named, secret=settings.store_key, seconds=seconds, must_exist=True)
+
 
 def from_store(url: str) -> Iterator[Conversation]:
-    """The conversations of a store, with the newest outcome that was reported for each."""
+    """The conversations of a store, with what was reported of the end of each."""
     from handoff.store import open_store
 
     with open_store(url, secret=read_settings().store_key, must_exist=True) as store:

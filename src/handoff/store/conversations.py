@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select, update
 from sqlalchemy.sql import Select
 
 from handoff.store.decisions import DecisionRecord, insert_decisions
@@ -52,6 +52,13 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
             customer=self.facts.customer,
             environment=self.facts.environment,
         )
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """When the first message of a conversation came."""
+
+    at: datetime
+    conversation_id: str
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -166,13 +173,19 @@ _MASK = (
 )
 
 
-def conversation_ids(connection: Connection) -> list[str]:
-    """The ids of all conversations, oldest first."""
-    return list(
-        connection.execute(
-            select(conversations.c.id).order_by(conversations.c.created_at, conversations.c.id)
-        ).scalars()
-    )
+def begun_after(
+    connection: Connection, last: Begun | None, since: datetime | None, until: datetime | None, most: int
+) -> list[Begun]:
+    """The next so many conversations behind `last`, oldest first, of those begun from `since` on and before `until`."""
+    at, id_ = conversations.c.created_at, conversations.c.id
+    wanted = select(at, id_).order_by(at, id_).limit(most)
+    if last is not None:
+        wanted = wanted.where(or_(at > last.at, and_(at == last.at, id_ > last.conversation_id)))
+    if since is not None:
+        wanted = wanted.where(at >= since)
+    if until is not None:
+        wanted = wanted.where(at < until)
+    return [Begun(*row) for row in connection.execute(wanted)]
 
 
 def read_header(connection: Connection, seal: Seal, conversation_id: str) -> Header:

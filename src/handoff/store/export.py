@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,21 +43,27 @@ def export_decisions(
     """
     import pyarrow.parquet as pq
 
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
     names = database.read(_feature_names)
     written = 0
+    with whole(path) as partial, pq.ParquetWriter(partial, schema(), compression="zstd") as file:
+        for rows in _pages(database, since, until):
+            file.write_table(_table(rows, names))
+            written += len(rows)
+            for _ in rows:
+                step()
+    return written
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A hidden name beside `path` to write to, which becomes `path` at the end; a failure leaves what was there."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with pq.ParquetWriter(partial, schema(), compression="zstd") as file:
-            for rows in _pages(database, since, until):
-                file.write_table(_table(rows, names))
-                written += len(rows)
-                for _ in rows:
-                    step()
+        yield partial
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
-    return written
 
 
 def schema() -> pa.Schema:

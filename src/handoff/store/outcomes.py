@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -96,6 +97,18 @@ def read_outcomes(connection: Connection, conversation_id: str) -> list[Reported
         select(outcomes).where(outcomes.c.conversation_id == conversation_id).order_by(outcomes.c.number)
     )
     return [_reported(row) for row in rows]
+
+
+def together(reported: Iterable[Reported]) -> Outcome | None:
+    """What all reports say of the conversation's end; of two on the same field the newer. None where none says a thing.
+
+    A desk tells at the hand-off who took over, and days later that it is resolved.
+    """
+    fields: dict[str, Any] = {}
+    for each in reported:
+        outcome = each.feedback.outcome or Outcome()
+        fields |= {name: value for name in outcome.__struct_fields__ if (value := getattr(outcome, name)) is not None}
+    return Outcome(**fields) if fields else None
 
 
 def _is_known(connection: Connection, feedback: Feedback) -> bool:

@@ -21,13 +21,16 @@ from handoff.store.export import export_decisions
 from handoff.store.facts import UNKNOWN, Facts
 from handoff.store.incoming import Incoming
 from handoff.store.log import MOST_QUEUED, DecisionLog, Stored
-from handoff.store.outcomes import Feedback, Recorded, Reported, read_outcomes, record
+from handoff.store.outcomes import Feedback, Recorded, Reported, read_outcomes, record, together
 from handoff.store.spill import Spill
+from handoff.store.transcripts import Transcripts, export_conversations
 from handoff.transcript import Conversation, Message
 from handoff.transcript.redact import masked_id
 
 # How long a transaction may take before the store counts as unavailable.
 SECONDS = 2.0
+# Looked up together, then read one by one.
+IDS_A_PAGE = 10_000
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -138,20 +141,22 @@ class Store:
 
         return self.database.read(read)
 
-    def conversations(self) -> Iterator[Conversation]:
-        """Every conversation, masked, with the newest outcome that was reported for it; read one after the other."""
-        for conversation_id in self.database.read(rows.conversation_ids):
-            found = self.with_outcome(conversation_id)
-            if found is not None:
-                yield found
+    def conversations(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Conversation]:
+        """Every conversation begun from `since` on and before `until`, oldest first, masked, with what was reported of
+        its end; read one after the other, in transactions of their own."""
+        last: rows.Begun | None = None
+        while begun := self.database.read(lambda c, last=last: rows.begun_after(c, last, since, until, IDS_A_PAGE)):  # type: ignore[misc]
+            for last in begun:
+                found = self.with_outcome(last.conversation_id)
+                if found is not None:
+                    yield found
 
     def with_outcome(self, conversation_id: str) -> Conversation | None:
         """The conversation as `conversations` has it; None when nothing is known of it."""
         found = self.conversation(conversation_id)
         if found is None:
             return None
-        told = [r.feedback.outcome for r in self.outcomes(conversation_id) if r.feedback.outcome is not None]
-        return msgspec.structs.replace(found, outcome=told[-1] if told else None)
+        return msgspec.structs.replace(found, outcome=together(self.outcomes(conversation_id)))
 
     def log(self, decisions: Sequence[DecisionRecord]) -> None:
         """Log decisions. Returns once those that escalate are on disk; the others follow in the next commit.
@@ -209,6 +214,18 @@ class Store:
     ) -> int:
         """Write the decisions from `since` on and before `until` to a Parquet file; how many there were."""
         return export_decisions(self.database, path, since, until, step)
+
+    def export_conversations(
+        self,
+        path: Path,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        unfinished: bool = False,
+        step: Callable[[], None] = lambda: None,
+    ) -> Transcripts:
+        """Write `conversations` as native JSON Lines or Parquet; without `unfinished` only those whose end is known."""
+        return export_conversations(self.conversations(since, until), path, unfinished=unfinished, step=step)
 
     def record_outcome(self, feedback: Feedback) -> Recorded:
         """Store what happened, or agree/disagree, once. Raises `Conflict` when its key came with something else."""
