@@ -1,9 +1,12 @@
-"""Conversations of a store, with what was reported of them."""
+"""The store that a command works on, times in its options, and its conversations with what was reported of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import typer
 
 from handoff.analytics.reading import one_among
 from handoff.errors import BadInput
@@ -40,3 +43,15 @@ def one_stored(url: str, conversation_id: str | None) -> Conversation:
     with open_store(url, secret=read_settings().store_key, must_exist=True) as store:
         found = store.with_outcome(conversation_id) if conversation_id is not None else None
         return found or one_among(store.conversations(), conversation_id, "--store")
+
+
+def time_of(text: str | None, option: str) -> datetime | None:
+    """The time that the option names. Misuse when it is none."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        problem = f"'{text}' is no time; expected one such as 2026-03-02 or 2026-03-02T14:31:05Z"
+        raise typer.BadParameter(problem, param_hint=option) from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

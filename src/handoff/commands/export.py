@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from handoff.commands._app import app
 from handoff.commands._console import console, print_json, progress
-from handoff.commands._stored import existing_store
+from handoff.commands._stored import existing_store, time_of
 
 # Nobody waits for it as for an answer, and a page of a large log may take a while.
 SECONDS = 300.0
@@ -65,7 +64,7 @@ def export_decisions_command(
     """
     if out.suffix != ".parquet":
         raise typer.BadParameter(f"{out.name} is no .parquet file", param_hint="--out")
-    begin, end = _time(since, "--since"), _time(until, "--until")
+    begin, end = time_of(since, "--since"), time_of(until, "--until")
     with existing_store(store, SECONDS) as opened, progress("decisions") as step:
         written = Exported(opened.export_decisions(out, begin, end, step), str(out))
     if as_json:
@@ -106,7 +105,7 @@ def export_conversations_command(
 
     if not out.name.endswith(ENDINGS):
         raise typer.BadParameter(f"{out.name} ends in none of {', '.join(ENDINGS)}", param_hint="--out")
-    begin, end = _time(since, "--since"), _time(until, "--until")
+    begin, end = time_of(since, "--since"), time_of(until, "--until")
     with existing_store(store, SECONDS) as opened, progress("conversations") as step:
         found = opened.export_conversations(out, begin, end, unfinished=unfinished, step=step)
     written = ExportedConversations(
@@ -125,15 +124,3 @@ def _print(written: ExportedConversations) -> None:
     console.print(f"{written.conversations:,} conversations: {written.file}", markup=False)
     for part in parts:
         console.print(f"  {part}", markup=False)
-
-
-def _time(text: str | None, option: str) -> datetime | None:
-    """The time that the option names. Misuse when it is none."""
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        problem = f"'{text}' is no time; expected one such as 2026-03-02 or 2026-03-02T14:31:05Z"
-        raise typer.BadParameter(problem, param_hint=option) from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

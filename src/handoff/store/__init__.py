@@ -2,6 +2,7 @@
 
 store.py     `Store` and `open_store`, which is all that most callers need
 live.py      answers message by message, in a time that does not depend on the conversation's length
+forget.py    deletes conversations by id or age; transcripts.py and export.py write what is stored to files
 database.py  connections and transactions that end within a bounded time; wal.py and watchdog.py help
 tables.py    the tables, which migrate.py and migrations/ make
 """

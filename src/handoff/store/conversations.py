@@ -31,7 +31,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """A conversation without its messages. `name` is the customer's, in clear; `facts` are masked.
 
     `messages` is how many there are and `revision` counts changes of the facts; both are 0, and `exists` False,
-    for one that nobody has written to.
+    for one that nobody has written to. By `begun_at` whoever remembers one that was forgotten cannot append to the
+    one of the same id that came after it.
     """
 
     conversation_id: str
@@ -40,6 +41,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     messages: int = 0
     revision: int = 0
     newest_at: datetime | None = None
+    begun_at: datetime | None = None
     exists: bool = False
 
     def as_conversation(self, known: Iterable[Kept]) -> Conversation:
@@ -113,6 +115,7 @@ def after(header: Header, entry: Entry) -> Header:
         messages=entry.kept.number,
         revision=header.revision + (header.exists and learnt),
         newest_at=_newest(header, entry),
+        begun_at=header.begun_at if header.exists else entry.received_at,
         exists=True,
     )
 
@@ -155,6 +158,7 @@ _GROW = (
         conversations.c.id == bindparam("old_id"),
         conversations.c.messages == bindparam("old_messages"),
         conversations.c.revision == bindparam("old_revision"),
+        conversations.c.created_at == bindparam("old_begun_at"),
     )
     .values(messages=bindparam("new_messages"), newest_at=bindparam("new_newest_at"))
 )
@@ -196,8 +200,11 @@ def read_header(connection: Connection, seal: Seal, conversation_id: str) -> Hea
 def lock_header(connection: Connection, seal: Seal, conversation_id: str, now: datetime) -> Header:
     """The same, and nobody else appends until the transaction ends. Makes the conversation if there is none."""
     empty = {"id": conversation_id, "created_at": now, "messages": 0, "revision": 0}
-    connection.execute(insert_or_ignore(connection, conversations), empty)
-    return _header(connection, seal, _HEADER.with_for_update(), conversation_id)
+    while True:
+        connection.execute(insert_or_ignore(connection, conversations), empty)
+        header = _header(connection, seal, _HEADER.with_for_update(), conversation_id)
+        if header.exists:  # else it was there, and forgotten before it was locked
+            return header
 
 
 def _header(connection: Connection, seal: Seal, statement: Select[Any], conversation_id: str) -> Header:
@@ -213,6 +220,7 @@ def _header(connection: Connection, seal: Seal, statement: Select[Any], conversa
         messages=row.messages,
         revision=row.revision,
         newest_at=row.newest_at,
+        begun_at=row.created_at,
         exists=True,
     )
 
@@ -309,6 +317,7 @@ def _change(seal: Seal, header: Header, entry: Entry, learnt: bool) -> dict[str,
         "old_id": header.conversation_id,
         "old_messages": header.messages,
         "old_revision": header.revision,
+        "old_begun_at": header.begun_at,
         "new_messages": entry.kept.number,
         "new_newest_at": _newest(header, entry),
     }

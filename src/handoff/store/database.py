@@ -230,6 +230,7 @@ def _sqlite(url: URL, seconds: float) -> Engine:
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             _use_wal(connection, seconds)
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted or overwritten leaves no bytes in its place
 
     def begin(connection: Connection) -> None:
         if statement := connection.get_execution_options().get("handoff_begin", "BEGIN"):

@@ -1,4 +1,4 @@
-"""What was decided, in full and for good: one record a decision, never changed."""
+"""What was decided, in full: one record a decision, never changed, and gone only when it is forgotten."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ class LiveConversations:
             if running is not None:
                 self._remember(running)
             raise
-        if isinstance(found, Done):
+        if found is None or isinstance(found, Done):
             return found
         message_id = incoming.message.message_id or read(lambda c: free_id(c, found.header))
         entry = self._entry(incoming, found.header, message_id)
@@ -196,13 +196,15 @@ class LiveConversations:
         answer, record = self._concluded(running, asked, timings)
         return self._append(running, msgspec.structs.replace(entry, decision=record), answer, asked, write)
 
-    def _found(self, asked: Asked, running: Running | None, read: Run) -> Done | Running:
-        """What was answered, if the message came before; else the state that the conversation is in by now."""
+    def _found(self, asked: Asked, running: Running | None, read: Run) -> Done | Running | None:
+        """What was answered, if the message came before; else the state that the conversation is in by now. None when
+        the message was there and is forgotten now."""
         incoming = asked.incoming
         conversation_id, message_id = incoming.conversation_id, incoming.message.message_id
         seen = read(lambda c: rows.glance(c, conversation_id, message_id, incoming.key))
         if seen.is_known:
-            return Done(self._answered_before(asked, read), running)
+            answer = self._answered_before(asked, read)
+            return None if answer is None else Done(answer, running)
         return up_to_date(running, conversation_id, seen, self._judge.rules, self._store.database.seal, read)
 
     def _append(self, running: Running, entry: Entry, answer: Answer, asked: Asked, write: Run) -> Done | None:
@@ -218,8 +220,9 @@ class LiveConversations:
         running.header = rows.after(header, entry)
         return Done(answer, running)
 
-    def _answered_before(self, asked: Asked, read: Run) -> Answer:
-        """What was answered with the message; what would have been, where it was appended without an answer."""
+    def _answered_before(self, asked: Asked, read: Run) -> Answer | None:
+        """What was answered with the message; what would have been, where it was appended without an answer. None when
+        the conversation was forgotten meanwhile."""
         incoming, seal = asked.incoming, self._store.database.seal
         conversation_id = incoming.conversation_id
 
@@ -230,11 +233,11 @@ class LiveConversations:
 
         header, known = read(look)
         if known is None:
-            raise AssertionError(f"a message of conversation '{conversation_id}' is gone; messages are never removed")
+            return None
         if known.answer is not None:
             return stored_answer(known.answer, asked.request_id)
         until = read(lambda c: rows.messages_between(c, conversation_id, 0, known.kept.number))
-        return self._concluded(Running(header, self._judge.rules, until), asked, {})[0]
+        return self._concluded(Running(header, self._judge.rules, until), asked, {})[0] if until else None
 
     def _concluded(self, running: Running, asked: Asked, timings: dict[str, float]) -> tuple[Answer, DecisionRecord]:
         started = self._stopwatch()

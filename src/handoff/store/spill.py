@@ -12,7 +12,7 @@ import fcntl
 import os
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -97,6 +97,47 @@ class Spill:
             else:
                 os.close(file)
         return self._file
+
+
+class Left(msgspec.Struct, frozen=True):
+    """Records on this machine's disk: of processes that are gone, and of living ones, which nobody else may touch."""
+
+    free: int = 0
+    in_use: int = 0
+
+
+def forget_spilled(folder: Path, is_meant: Callable[[DecisionRecord], bool], *, really: bool) -> Left:
+    """How many records of all files of the folder are meant; `really` removes them where no living process writes.
+
+    Raises OSError.
+    """
+    free = in_use = 0
+    for path in folder.glob(f"*{SUFFIX}"):
+        try:
+            with _held(path) as content:
+                records = _records(content)
+                rest = [record for record in records if not is_meant(record)]
+                free += len(records) - len(rest)
+                if really and len(rest) < len(records):
+                    _replace(path, rest)
+        except BlockingIOError:
+            in_use += sum(map(is_meant, _records(path.read_bytes())))
+        except FileNotFoundError:  # stored by now
+            continue
+    return Left(free, in_use)
+
+
+def _replace(path: Path, rest: Sequence[DecisionRecord]) -> None:
+    """A new file for the rest, then nothing in the old one: whoever waits for its lock must find nothing in it."""
+    if rest:
+        file = os.open(path.with_name(f"{uuid.uuid4().hex}{SUFFIX}"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _write(file, b"".join(map(_framed, rest)))
+            os.fsync(file)
+        finally:
+            os.close(file)
+    os.truncate(path, 0)
+    path.unlink()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from handoff.store.database import Database
 from handoff.store.decisions import DecisionRecord, read_decisions, without_personal_ids
 from handoff.store.export import export_decisions
 from handoff.store.facts import UNKNOWN, Facts
+from handoff.store.forget import Forgotten, Wanted, Wiped, forget, wipe
 from handoff.store.incoming import Incoming
 from handoff.store.log import MOST_QUEUED, DecisionLog, Stored
 from handoff.store.outcomes import Feedback, Recorded, Reported, read_outcomes, record, together
@@ -245,6 +246,18 @@ class Store:
     def outcomes(self, conversation_id: str) -> list[Reported]:
         """All that was reported on a conversation, in the order in which it came."""
         return self.database.read(lambda connection: read_outcomes(connection, self.hide(conversation_id)))
+
+    def forget(self, wanted: Wanted, spill: Path, *, really: bool) -> Forgotten:
+        """Delete what is wanted, ids as they came or as they are stored; only count it unless `really`. `spill` is the
+        folder where this machine's workers keep what the store does not take."""
+        hide = self.hide
+        conversations, customers = (tuple(map(hide, ids)) for ids in (wanted.conversations, wanted.customers))
+        hidden = msgspec.structs.replace(wanted, conversations=conversations, customers=customers)
+        return forget(self.database, spill, hidden, really=really)
+
+    def wipe(self, *, rewrite: bool | None = None) -> Wiped:
+        """Take what was deleted out of the files of SQLite, too; None rewrites a file of up to 100 MiB."""
+        return wipe(self.database, rewrite=rewrite)
 
     def _append(self, connection: Connection, incoming: Incoming) -> Appended:
         seal, now, identity = self.database.seal, self.clock(), incoming.conversation_id

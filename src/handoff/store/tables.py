@@ -88,8 +88,8 @@ messages = Table(
     UniqueConstraint("conversation_id", "idempotency_key", name="messages_idempotency_key"),
 )
 
-# Append-only. `features` is the feature row as little-endian float64, NaN for missing, in the order that
-# `feature_names` holds for `features_version`; `rules` and `timings` are JSON; `answer` is what was answered.
+# Append-only, but for forget.py. `features` is the feature row as little-endian float64, NaN for missing, in the order
+# that `feature_names` holds for `features_version`; `rules` and `timings` are JSON; `answer` is what was answered.
 decisions = Table(
     "decisions",
     metadata,
