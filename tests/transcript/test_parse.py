@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import sys
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.errors import BadRecord
-from handoff.transcript import Conversation, from_object, parse, to_json
+from handoff.transcript import Conversation, check, from_object, parse, to_json
+from handoff.transcript.parse import _mended
 from tests.strategies import conversations
 
 
@@ -104,6 +108,12 @@ def test_numbers_that_json_cannot_hold_are_refused_from_objects_too(path: str, v
     assert error.value.problem.path == path
 
 
+def test_half_of_a_surrogate_pair_is_named_from_objects_too() -> None:
+    message = {"role": "customer", "text": "a\ud800", "message_id": "m1", "sent_at": "2026-01-01T10:00:00Z"}
+    with pytest.raises(BadRecord, match=r"messages\[0\]\.text: half of a surrogate pair"):
+        from_object({"conversation_id": "c", "messages": [message]})
+
+
 def test_a_field_name_that_is_no_unicode_is_named() -> None:
     with pytest.raises(BadRecord, match="surrogate"):
         from_object({"conversation_id": "c", "messages": [{"role": "customer", "text": "a", "\ud800": 1}]})
@@ -143,6 +153,70 @@ def test_times_become_utc_and_ids_are_filled() -> None:
         "2026-01-01T08:00:01+00:00",
     ]
     assert [message.message_id for message in conversation.messages] == ["m1", "m2"]
+
+
+WHOLE = to_json(
+    from_object(
+        {
+            **timed(10, 11, 12),
+            "as_of": "2026-01-01T10:01:00Z",
+            "satisfaction_at": "2026-01-01T10:00:30Z",
+            "customer": {"name": "Ana", "account_value_usd": 1.5},
+            "outcome": {"escalated_at": "2026-01-01T10:00:20Z", "wait_seconds": 2.5},
+        }
+    )
+)
+# What is written in the place of what, in a conversation of which all is known.
+SLIPS = {
+    "nothing": (b"", b""),
+    "an id less": (b'"message_id":"m2",', b""),
+    "an id twice": (b'"m2"', b'"m3"'),
+    "a text on two lines": (b'"a"', b'"a\\nb"'),
+    "a joined emoji": (b'"a"', "\U0001f469\u200d\U0001f4bb".join('""').encode()),
+    "a control character in a text": (b'"a"', b'"a\\u0001"'),
+    "a deletion in a text": (b'"a"', b'"a\x7f"'),
+    "a control character in an id": (b'"m2"', b'"m\\b"'),
+    "a control character in the id": (b'"c"', b'"\\f"'),
+    "a control character in the name": (b"Ana", b"\\u0002"),
+    "a step back": (b"10:00:11", b"10:00:04"),
+    "a small step back": (b"10:00:11", b"10:00:09"),
+    "another zone": (b"10:00:11Z", b"11:00:11+01:00"),
+    "a time without a zone": (b"10:00:11Z", b"10:00:11"),
+    "an early year": (b"2026-01-01T10:00:10Z", b"1989-12-31T23:59:59Z"),
+    "the last moment": (b"2026-01-01T10:01:00Z", b"2100-12-31T23:59:59.999999Z"),
+    "a late year": (b"2026-01-01T10:01:00Z", b"2101-01-01T00:00:00Z"),
+    "a late rating": (b"10:00:30Z", b"10:00:30-07:00"),
+    "an early hand-off": (b"2026-01-01T10:00:20Z", b"1970-01-01T00:00:00Z"),
+    "an early end": (b"10:01:00", b"10:00:03"),
+    "no message": (WHOLE[WHOLE.index(b"[") : WHOLE.index(b"]")], b"["),
+}
+
+
+@pytest.mark.parametrize("old, new", SLIPS.values(), ids=SLIPS)
+@pytest.mark.parametrize("read", [parse, lambda text: check(decoded(text))], ids=["from JSON", "from an object"])
+def test_a_glance_says_what_looking_part_by_part_says(
+    read: Callable[[bytes], Conversation], old: bytes, new: bytes
+) -> None:
+    assert old in WHOLE
+    text = WHOLE.replace(old, new, 1)
+    assert said(lambda: read(text)) == said(lambda: _mended(decoded(text)))
+
+
+def test_the_glance_is_enough_for_what_is_as_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(sys.modules["handoff.transcript.parse"], "_mended")
+    lines = WHOLE.replace(b'"a"', b'"a\\nb"', 1)
+    assert [len(parse(text).messages) for text in (WHOLE, WHOLE.decode(), lines)] == [3, 3, 3]
+
+
+def decoded(text: bytes) -> Conversation:
+    return msgspec.json.decode(text, type=Conversation)
+
+
+def said(read: Callable[[], Conversation]) -> Conversation | str:
+    try:
+        return read()
+    except (BadRecord, msgspec.DecodeError) as error:
+        return str(error)
 
 
 def test_unknown_fields_are_ignored() -> None:
