@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 import pytest
 
-from handoff.formats import NativeWriter
+from handoff.formats import NativeWriter, ParquetWriter
 from handoff.simulate import simulate
 from handoff.training import feature_file
 from handoff.training.feature_file import feature_table, write_features
@@ -20,7 +20,7 @@ CHATS = list(simulate(12, 8))
 
 
 def written(path: Path, chats: list[Conversation]) -> Path:
-    with NativeWriter(path) as writer:
+    with ParquetWriter(path) if path.suffix == ".parquet" else NativeWriter(path) as writer:
         for chat in chats:
             writer.write(chat)
     return path
@@ -33,8 +33,11 @@ def forbid_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feature_file, "signal_table", refuse)
 
 
-def test_a_second_run_reads_no_text_and_writes_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = written(tmp_path / "chats.jsonl", CHATS)
+@pytest.mark.parametrize("name", ["chats.jsonl", "chats.parquet"])
+def test_a_second_run_reads_no_text_and_writes_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    data = written(tmp_path / name, CHATS)
     first = write_features(data, tmp_path / "first.parquet", 1, signals=tmp_path / "signals")
     forbid_reading(monkeypatch)
     second = write_features(data, tmp_path / "second.parquet", 1, signals=tmp_path / "signals")
@@ -51,10 +54,11 @@ def test_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         )
 
 
+@pytest.mark.parametrize("name", ["chats.jsonl", "chats.parquet"])
 @pytest.mark.parametrize("run", ["first", "second"])
-def test_features_need_no_pandas(tmp_path: Path, run: str) -> None:
+def test_features_need_no_pandas(tmp_path: Path, run: str, name: str) -> None:
     """pyarrow imports it for some conversions, which costs every process more than its share of a short run."""
-    data = written(tmp_path / "chats.jsonl", CHATS)
+    data = written(tmp_path / name, CHATS)
     if run == "second":
         write_features(data, tmp_path / "first.parquet", 1, signals=tmp_path / "signals")
     program = (

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from handoff.errors import BadRecord, Problem, nearest
+from handoff.formats.columns import plain, values
 from handoff.formats.kind import seems
-from handoff.formats.record import Found, Record, rejected
-from handoff.transcript import Conversation, from_object
+from handoff.formats.record import Found, Record, Reject, rejected
+from handoff.transcript import Conversation, check, from_object
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # Conversations in memory at once, when reading and when writing.
 _BATCH_ROWS = 256
-# As Python objects, columns take about ten times their room.
+# As Python objects, columns take about six times their room.
 _BATCH_BYTES = 4 * 2**20
 # Rows a group: large enough to compress, small enough that a reader holds little.
 _GROUP_ROWS = 1024
@@ -62,6 +64,19 @@ def arrow_type(kind: msgspec.inspect.Type) -> pa.DataType:
 
 def read_parquet(path: Path) -> Iterator[Record]:
     """Conversations as `ParquetWriter` writes them; a reject's line is the row, counted from 1."""
+    row = 1
+    for batch in read_batches(path):
+        if isinstance(batch, Reject):
+            yield batch
+            return
+        yield from records_of(path, row, batch)
+        row += batch.num_rows
+
+
+def read_batches(path: Path) -> Iterator[Any]:
+    """The rows as Arrow record batches, none larger than `_BATCH_BYTES` unless it is a single row, and in their place
+    a reject where the file cannot be read or breaks off. Rows stay in memory no longer than their batch, however large
+    a group of rows is."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -81,37 +96,67 @@ def read_parquet(path: Path) -> Iterator[Record]:
             problem = f"no such column{nearest(absent[0], names)}"
             yield rejected(path, None, Problem(absent[0], problem, "the columns of the native format"))
             return
-        yield from _rows(path, file)
+        yield from _batches(path, file)
 
 
-def _rows(path: Path, file: Any) -> Iterator[Record]:
+def _batches(path: Path, file: Any) -> Iterator[Any]:
     import pyarrow as pa
 
     known = [field.name for field in msgspec.structs.fields(Conversation)]
     row = 0
     try:
-        for batch in file.iter_batches(_BATCH_ROWS, columns=[n for n in file.schema_arrow.names if n in known]):
-            for values in _slices(batch):
-                for value in values:
-                    row += 1
-                    yield _converted(path, row, value)
+        for batch in file.iter_batches(
+            _BATCH_ROWS, use_threads=False, columns=[n for n in file.schema_arrow.names if n in known]
+        ):
+            yield from _pieces(batch)
+            row += batch.num_rows
     except (pa.ArrowInvalid, OSError) as error:
         yield rejected(path, row + 1, Problem("", f"damaged ({_first_line(error)})", "a complete Parquet file"))
 
 
-def _slices(batch: Any) -> Iterator[list[Any]]:
-    """The rows as Python values: all at once, or, where they are large or one of them cannot be read, one by one."""
-    if batch.nbytes <= _BATCH_BYTES:
-        try:
-            yield batch.to_pylist()
-            return
-        except UnicodeDecodeError:
-            pass  # then find the row
+def _pieces(batch: Any) -> Iterator[Any]:
+    """The batch, or halves of halves of it that are small enough."""
+    if batch.nbytes <= _BATCH_BYTES or batch.num_rows == 1:
+        yield batch
+        return
+    middle = batch.num_rows // 2
+    yield from _pieces(batch.slice(0, middle))
+    yield from _pieces(batch.slice(middle))
+
+
+def records_of(path: Path, first: int, batch: Any) -> Iterator[Record]:
+    """Each row of the batch as a conversation, or its reject; the first has the number `first`."""
+    sound = _all_sound(batch)
+    if sound is not None:
+        yield from map(Found, sound, count(first))
+        return
+    for row, value in enumerate(_one_by_one(batch), first):
+        yield _converted(path, row, value)
+
+
+def _all_sound(batch: Any) -> list[Conversation] | None:
+    """The conversations in bulk; None where one cannot be used: which, and why, is for looking at each to say."""
+    rows = batch.to_struct_array()
+    try:
+        found = msgspec.convert(values(rows), list[Conversation], from_attributes=True)
+        clean = plain(rows)
+        return [check(conversation, plain=clean) for conversation in found]
+    except (BadRecord, msgspec.ValidationError, ValueError):
+        return None
+
+
+def _one_by_one(batch: Any) -> Iterator[Any]:
+    """The rows as Python values, None for one that cannot be read."""
+    try:
+        yield from batch.to_pylist()
+        return
+    except UnicodeDecodeError:
+        pass  # then find the row
     for index in range(batch.num_rows):
         try:
-            yield batch.slice(index, 1).to_pylist()
+            yield from batch.slice(index, 1).to_pylist()
         except UnicodeDecodeError:
-            yield [None]
+            yield None
 
 
 def _converted(path: Path, row: int, value: Any) -> Record:

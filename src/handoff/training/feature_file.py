@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from handoff.errors import BadInput, Problem
+from handoff.errors import BadInput, BadRecord, Problem
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
-from handoff.formats import FORMATS, files_of, no_record, usable
-from handoff.formats.groups import Group, parsed, read_groups
+from handoff.formats import FORMATS, files_of, no_record
+from handoff.formats.groups import Group, Rows, parsed, read_groups
 from handoff.formats.record import Reject, rejected
 from handoff.formats.seen import SeenIds
 from handoff.training.signal_table import SignalStore, feature_schema, feature_table_of, signal_table
@@ -32,7 +32,7 @@ from handoff.transcript import Conversation, to_json
 if TYPE_CHECKING:
     import pandas as pd
 
-# Of conversations that do not come from JSON Lines, so many bytes of JSON make a group.
+# Of conversations that do not come from a file, so many bytes of JSON make a group.
 GROUP_BYTES = 2**21
 # Groups under way for each process, and those that wait for an earlier one to be written; more would fill the memory.
 GROUPS_AHEAD, GROUPS_WAITING = 2, 4
@@ -41,6 +41,7 @@ ROWS_A_WRITE = 50_000
 # Collecting garbage: tens of thousands of words and readings live on, and are not worth looking through all the time.
 GC_THRESHOLD = (100_000, 50, 100)
 
+_Records = Group | Rows
 _IDS = b"conversation_ids"
 
 
@@ -121,17 +122,17 @@ def feature_table(conversations: Iterable[Conversation]) -> Any:
     return feature_table_of(signal_table(conversations))
 
 
-def _groups(source: Path | Iterable[Conversation]) -> Iterator[Group]:
+def _groups(source: Path | Iterable[Conversation]) -> Iterator[_Records]:
     if not isinstance(source, Path):
-        yield from _of_conversations(source, Path("conversations"))
+        yield from _of_conversations(source)
         return
     for path in files_of(source, FORMATS["native"]):
-        yield from _of_conversations(usable([path]), path) if path.suffix == ".parquet" else read_groups(path)
+        yield from read_groups(path)
 
 
-def _of_conversations(conversations: Iterable[Conversation], path: Path) -> Iterator[Group]:
+def _of_conversations(conversations: Iterable[Conversation]) -> Iterator[Group]:
     # As JSON they cross over to another process several times faster than as objects.
-    numbers, raw, size = list[int](), list[bytes](), 0
+    path, numbers, raw, size = Path("conversations"), list[int](), list[bytes](), 0
     for number, conversation in enumerate(conversations, 1):
         numbers.append(number)
         raw.append(to_json(conversation))
@@ -143,10 +144,10 @@ def _of_conversations(conversations: Iterable[Conversation], path: Path) -> Iter
         yield Group(path, numbers, raw)
 
 
-def _checked(groups: Iterator[Group], make: Callable[[Group], _Made], processes: int) -> Iterator[_Made]:
+def _checked(groups: Iterator[_Records], make: Callable[[_Records], _Made], processes: int) -> Iterator[_Made]:
     """What is made of each group, in their order. Raises `BadRecord` for a reject and for an id that comes again."""
-    seen = SeenIds()
-    for group, made in _mapped(groups, make, processes):
+    seen, problems = SeenIds(), list[BadRecord]()
+    for group, made in _mapped(_until_problem(groups, problems), make, processes):
         if made.reject is not None:
             raise made.reject.error()
         for number, name in zip(group.numbers, made.ids, strict=True):
@@ -155,16 +156,28 @@ def _checked(groups: Iterator[Group], make: Callable[[Group], _Made], processes:
                 said = Problem("conversation_id", problem, "an id of its own for each")
                 raise rejected(group.file, number, said).error()
         yield made
+    for problem in problems:
+        raise problem
 
 
-def _mapped(groups: Iterator[Group], make: Callable[[Group], _Made], processes: int) -> Iterator[tuple[Group, _Made]]:
+def _until_problem(groups: Iterator[_Records], problems: list[BadRecord]) -> Iterator[_Records]:
+    """The groups up to where their file breaks off. It is noted, to be raised after what is wrong before it."""
+    try:
+        yield from groups
+    except BadRecord as problem:
+        problems.append(problem)
+
+
+def _mapped(
+    groups: Iterator[_Records], make: Callable[[_Records], _Made], processes: int
+) -> Iterator[tuple[_Records, _Made]]:
     first = list(islice(groups, 2))
     if len(first) < 2 or processes == 1:
         yield from ((group, make(group)) for group in chain(first, groups))
         return
     # Started afresh: a fork would copy whatever threads this process has, half-way through what they do.
     with ProcessPoolExecutor(processes - 1, get_context("spawn"), initializer=_begin) as pool:
-        waiting: deque[tuple[Group, Future[_Made]]] = deque()
+        waiting: deque[tuple[_Records, Future[_Made]]] = deque()
         for group in chain(first, groups):
             busy = sum(not future.done() for _, future in waiting)
             # This process is started already: where the others have enough to do, it does its share.
@@ -197,7 +210,7 @@ def _collecting_rarely() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _made(folder: Path | None, group: Group) -> _Made:
+def _made(folder: Path | None, group: _Records) -> _Made:
     store = SignalStore(folder) if folder is not None else None
     table = store.get(group.raw) if store is not None else None
     if table is None:
@@ -211,7 +224,7 @@ def _made(folder: Path | None, group: Group) -> _Made:
     return _Made(feature_table_of(table), msgspec.json.decode(table.schema.metadata[_IDS], type=list[str]))
 
 
-def _conversations(group: Group, ids: list[str], rejects: list[Reject]) -> Iterator[Conversation]:
+def _conversations(group: _Records, ids: list[str], rejects: list[Reject]) -> Iterator[Conversation]:
     """One after another, so that few are in memory; their ids are noted, and the reject at which they end."""
     for record in parsed(group):
         if isinstance(record, Reject):

@@ -41,6 +41,7 @@ MESSAGES_TOGETHER = 2_000
 
 # The sources of this package on which a signal table depends. Those of the features over it are not among them.
 _SOURCES = ("kept.py", "transcript", "signals", "training/labels.py", "training/signal_table.py")
+_SOURCES_OF_ROWS = ("formats/columns.py", "formats/parquet.py")
 _SOURCES_OF_FEATURES = ("features/follower.py", "features/heard.py", "features/recorder.py", "features/signals.py")
 
 
@@ -199,7 +200,7 @@ class SignalStore:
 def signals_version() -> str:
     """Digest of what a signal table depends on: the lexicon, its columns, and the code. Twelve hexadecimal digits."""
     digest = hashlib.sha256(repr((lexicon_version(), KEYS, LABELS, COLUMNS)).encode())
-    for name in (*_SOURCES, *_SOURCES_OF_FEATURES):
+    for name in (*_SOURCES, *_SOURCES_OF_ROWS, *_SOURCES_OF_FEATURES):
         for source in _python_files(files("handoff").joinpath(name)):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:12]
