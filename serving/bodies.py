@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -39,23 +40,35 @@ def one_conversation(body: bytes, limits: Settings = DEFAULTS) -> Conversation:
         raise Refused(400, why, error.problem) from None
 
 
-def many_conversations(body: bytes, limits: Settings = DEFAULTS) -> list[Conversation]:
-    """The conversations of a JSON array. Raises `Refused` naming the elements that are not usable."""
+def batch_elements(body: bytes, limits: Settings = DEFAULTS) -> list[msgspec.Raw]:
+    """The elements of a JSON array, unread. Raises `Refused` where it is none, or too long."""
     elements, most = _elements(body), limits.max_batch
     if len(elements) > most:
         problem = Problem("", f"{len(elements):,} conversations", f"at most {most:,} in one batch")
         raise Refused(400, "The batch is too long", problem)
-    conversations, problems = [], []
-    for index, element in enumerate(elements):
+    return elements
+
+
+def read_elements(
+    elements: Iterable[bytes], limits: Settings = DEFAULTS, first: int = 0
+) -> tuple[list[Conversation], list[Problem]]:
+    """The conversations that elements of a batch are, the first of them at the place `first`; and what is wrong with
+    those that are none."""
+    conversations, problems = list[Conversation](), list[Problem]()
+    for index, element in enumerate(elements, first):
         try:
-            conversations.append(_served(bytes(element), limits))
+            conversations.append(_served(element, limits))
         except BadRecord as error:
             problems.append(_inside(index, error.problem))
             if len(problems) == NAMED_ELEMENTS:
                 break
-    if problems:
-        raise Refused(400, "The batch holds elements that are not usable conversations", *problems)
-    return conversations
+    return conversations, problems
+
+
+def unusable(problems: Sequence[Problem]) -> Refused:
+    """The answer to a batch with elements that are no conversations."""
+    why = "The batch holds elements that are not usable conversations"
+    return Refused(400, why, *problems[:NAMED_ELEMENTS])
 
 
 class NewMessage(msgspec.Struct, frozen=True):

@@ -40,8 +40,6 @@ NAMES: tuple[Name, ...] = get_args(Name)
 # Changes whenever the champion file is replaced; None while there is none.
 Stamp = tuple[int, int, int] | None
 _NEVER = (-1, -1, -1)
-# Conversations of a batch that are worked on together.
-TOGETHER = 256
 # Fewer are dearer together than one by one.
 WORTH_IT = 6
 
@@ -113,16 +111,19 @@ class CurrentJudge:
         return self._conclude(judge, judge.standing(conversation), explain, request_id)
 
     def decide(
-        self, conversations: Sequence[Conversation], *, explain: bool = False, request_id: str | None = None
+        self,
+        conversations: Iterable[Conversation],
+        judge: Judge,
+        *,
+        explain: bool = False,
+        request_id: str | None = None,
     ) -> list[Decided]:
-        """One answer a conversation, all by the same judge, with all that the decision log wants to know."""
-        judge, every, decided = self.judge, list(conversations), list[Decided]()
-        for first in range(0, len(every), TOGETHER):
-            started, some = time.perf_counter(), every[first : first + TOGETHER]
-            stood = _stood(judge, some, explain)
-            followed = 1_000 * (time.perf_counter() - started) / len(some)
-            decided += [self._decided(judge, explain, request_id, standing, followed, adds) for standing, adds in stood]
-        return decided
+        """One answer a conversation by this judge, with all that the decision log wants to know. All are worked on
+        together."""
+        started, every = time.perf_counter(), list(conversations)
+        stood = _stood(judge, every, explain)
+        followed = 1_000 * (time.perf_counter() - started) / max(1, len(every))
+        return [self._decided(judge, explain, request_id, standing, followed, adds) for standing, adds in stood]
 
     def decide_each(self, asks: Sequence[Ask]) -> list[Decided | Exception]:
         """One answer a request, or what is wrong with it. The conversations are remembered: when one comes again it is
@@ -231,6 +232,16 @@ class CurrentJudge:
         serving = None if model is None else str(model.label)
         self._note(name, problem, serving)
         log.warning("%s: %s; %s", name, problem, f"{serving} goes on serving" if serving else "serving without it")
+
+    @property
+    def failure(self) -> str | None:
+        """How a model failed on a conversation since it was loaded."""
+        trouble = self._troubles.get("scoring")
+        return None if trouble is None else trouble.problem
+
+    def note_failure_beside(self, problem: str) -> None:
+        """Note how a model failed in a process beside this one."""
+        self._note("scoring", problem, None)
 
     def _note_failure(self, error: Exception) -> None:
         """Note where it failed, without the error's own words: they may quote a customer."""

@@ -21,11 +21,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from handoff.decision import Answer
 from handoff.errors import BadInput, BadRecord, Conflict, Overloaded, StoreUnavailable
 from handoff.settings import Settings
-from handoff.store import DecisionRecord, Feedback, LiveConversations, Recorded, Store, decision_record
+from handoff.store import DecisionRecord, Feedback, LiveConversations, Recorded, Store
 from handoff.store.log import MOST_QUEUED
 from serving.admission import Lane
 from serving.bodies import NewMessage, inside_message
-from serving.current import CurrentJudge, Decided
+from serving.current import CurrentJudge
 from serving.http import Refused
 from serving.records import Trouble
 
@@ -70,13 +70,6 @@ class Ledger:
     def requests_waiting(self) -> int:
         """Messages and outcomes that wait for the store, or are with it."""
         return self._lane.inside
-
-    def records(self, decided: Sequence[Decided]) -> list[DecisionRecord]:
-        """What there is to `log` of the decisions."""
-        if self._store is None:
-            return []
-        at = datetime.now(UTC)
-        return [decision_record(d.answer, d.standing, at, {"answer": d.milliseconds}) for d in decided]
 
     async def log(self, records: Sequence[DecisionRecord]) -> None:
         """Log the decisions: on disk when this returns where they escalate, unless the store does not work. Those that

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,11 +23,13 @@ from starlette.responses import Response
 from handoff.decision import Answer
 from handoff.errors import Problem
 from handoff.settings import read_settings
-from handoff.store import DecisionRecord, Received
+from handoff.store import DecisionRecord, Received, decision_record
 from serving.admission import lanes_of_worker
-from serving.bodies import many_conversations, one_conversation, one_feedback, one_message
+from serving.batch import Told, parts_of, together, work_on
+from serving.bodies import one_conversation, one_feedback, one_message
 from serving.current import Ask, CurrentJudge, Decided
 from serving.gate import gate_of_worker
+from serving.hands import Hands
 from serving.http import Fault, Refused, conversation_id, json_response, read_body, refusal, request_id
 from serving.lean import import_lightgbm_alone, settle_memory
 from serving.ledger import Ledger
@@ -52,7 +55,7 @@ class Worker:
         self.current = CurrentJudge(self.settings)
         self.rules: Rules = rule_records(self.current.judge.rules, self.current.judge.policy)
         self.lanes = lanes_of_worker()
-        self._beside = ThreadPoolExecutor(1, "beside")
+        self._beside, self._hands = ThreadPoolExecutor(1, "beside"), Hands(self.settings)
         self.current.refresh()
         self.ledger = Ledger(self.settings, self.current, self.lanes.store)
         self.metrics = metrics_of_worker()
@@ -74,6 +77,7 @@ class Worker:
         """Stop looking, and store what is in line."""
         self._watching.cancel()
         self._beside.shutdown(wait=False, cancel_futures=True)
+        self._hands.close()
         await asyncio.get_running_loop().run_in_executor(None, self.ledger.close)
 
     async def post(self, route: str, request: Request) -> Response:
@@ -117,7 +121,8 @@ class Worker:
             if isinstance(told, Exception):
                 raise told
             decided = told
-        await self._keep([decided.answer], self.ledger.records([decided]))
+        at, took = datetime.now(UTC), {"answer": decided.milliseconds}
+        await self._keep([decision_record(decided.answer, decided.standing, at, took)])
         return decided.answer
 
     def _decide_each(self, asks: Sequence[Ask]) -> list[Decided | Exception]:
@@ -133,20 +138,22 @@ class Worker:
         with self.metrics.timed("read_body"):
             body = await read_body(request, self.settings.max_batch_bytes, self.settings.body_seconds)
 
-        def work() -> tuple[list[Answer], list[DecisionRecord], msgspec.Raw]:
-            conversations = many_conversations(body, self.settings)
-            decided = self.current.decide(conversations, explain=explain, request_id=name)
-            answers = [each.answer for each in decided]
-            return answers, self.ledger.records(decided), msgspec.Raw(msgspec.json.encode(answers))
+        def work() -> tuple[list[Told], msgspec.Raw]:
+            judge = self.current.judge
+            parts = parts_of(body, self.settings, judge, explain=explain, request_id=name)
+            told = self._hands.work(parts, lambda part: work_on(part, self.current, judge, self.settings))
+            return told, together(told)
 
         with self.metrics.timed("decide"):
-            answers, records, encoded = await self._aside(work)
-        await self._keep(answers, records)
+            told, encoded = await self._aside(work)
+        for failure in filter(None, (each.failure for each in told)):
+            self.current.note_failure_beside(failure)
+        await self._keep([record for each in told for record in each.records])
         return encoded
 
-    async def _keep(self, answers: Sequence[Answer], records: Sequence[DecisionRecord]) -> None:
+    async def _keep(self, records: Sequence[DecisionRecord]) -> None:
         """Count the answers and log the decisions."""
-        self.metrics.answered(answers)
+        self.metrics.answered([record.answer for record in records])
         with self.metrics.timed("store"):
             await self.ledger.log(records)
 

@@ -8,6 +8,7 @@
     HANDOFF_MAX_BODY_BYTES   largest body of one conversation                             8388608
     HANDOFF_MAX_BATCH_BYTES  largest body of a batch                                      67108864
     HANDOFF_MAX_BATCH        most conversations in a batch                                1000
+    HANDOFF_BATCH_PROCESSES  processes beside each worker for long batches; 0: it works on them itself   2
     HANDOFF_SPILL            folder for escalations while the store is away              ./handoff-spill
     HANDOFF_MAX_WAIT_MS      who would wait longer than this for an answer is refused     150
     HANDOFF_STORE            database URL of the store; "none" for no store              sqlite:///handoff.sqlite
@@ -63,6 +64,7 @@ class Settings:
     max_body_bytes: int = 8 * 2**20
     max_batch_bytes: int = 64 * 2**20
     max_batch: int = 1000
+    batch_processes: int = 2
     supervisor: int | None = None
     store: str | None = "sqlite:///handoff.sqlite"
     store_key: str | None = None
@@ -127,7 +129,7 @@ def _value(field: str, text: str) -> Path | str | bool | int | None:
         return _one_of(field, text, ("json", "text"))
     if field in _SWITCHES:
         return _yes_or_no(field, text)
-    return _whole_number(field, text)
+    return _whole_number(field, text, least=0 if field == "batch_processes" else 1)
 
 
 def _one_of(field: str, text: str, choices: tuple[str, ...]) -> str:
@@ -142,8 +144,9 @@ def _yes_or_no(field: str, text: str) -> bool:
     return text.lower() in _YES
 
 
-def _whole_number(field: str, text: str) -> int:
+def _whole_number(field: str, text: str, least: int) -> int:
     # isdecimal alone would pass digits of other scripts, which int() reads but nobody means.
-    if not (text.isascii() and text.isdecimal() and int(text) > 0):
-        raise BadInput(f"{PREFIX}{field.upper()} is '{text}'; expected a whole number over 0")
+    if not (text.isascii() and text.isdecimal() and int(text) >= least):
+        expected = "a whole number, or 0 for none" if least == 0 else "a whole number over 0"
+        raise BadInput(f"{PREFIX}{field.upper()} is '{text}'; expected {expected}")
     return int(text)

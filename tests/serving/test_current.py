@@ -245,10 +245,10 @@ def poisoned(current: CurrentJudge) -> dict[str, Any]:
 def test_in_a_batch_only_what_a_model_fails_on_is_answered_by_the_rules(models: Path) -> None:
     current = loaded(models)
     chats = [from_object(chat) for chat in (CALM, poisoned(current), DISPUTE, *(CALM,) * WORTH_IT)]
-    decided = current.decide(chats)
+    decided = current.decide(chats, current.judge)
     modes = [each.answer.mode for each in decided]
     assert modes == ["model_and_rules", "rules_only", *("model_and_rules",) * (1 + WORTH_IT)]
-    assert [each.answer for each in current.decide(chats[2:])] == [each.answer for each in decided[2:]]
+    assert [each.answer for each in current.decide(chats[2:], current.judge)] == [each.answer for each in decided[2:]]
     assert "scoring" in problems(current)
 
 
@@ -273,7 +273,7 @@ def test_a_batch_is_answered_as_one_by_one_from_two_calls_of_the_model(
     ask = model.probabilities
     monkeypatch.setattr(model, "probabilities", lambda moments: calls.append(len(moments)) or ask(moments))
     chats = [from_object(chat) for chat in (CALM, DISPUTE)] * WORTH_IT
-    together = [each.answer for each in current.decide(chats, explain=True)]
+    together = [each.answer for each in current.decide(chats, current.judge, explain=True)]
     assert 1 <= len(calls) <= 2
     assert together == [current.answer(chat, explain=True) for chat in chats]
 
@@ -317,7 +317,7 @@ def test_a_batch_is_answered_by_one_judge(models: Path) -> None:
             current.refresh()
             yield from (from_object(CALM) for _ in range(WORTH_IT))
 
-    assert {each.answer.versions.model for each in current.decide(Promoting())} == {"escalation/1"}
+    assert {each.answer.versions.model for each in current.decide(Promoting(), current.judge)} == {"escalation/1"}
     assert current.answer(from_object(CALM)).versions.model == "escalation/2"
 
 

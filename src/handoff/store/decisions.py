@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from handoff.decision import Answer, Standing
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.policy import Action
-from handoff.store.tables import decisions, feature_names, insert_or_ignore
+from handoff.store.tables import decisions, feature_names, insert_or_ignore, insert_or_ignore_rows
 
 ESCALATING: tuple[Action, ...] = ("proactive_escalation", "escalate_now")
 
@@ -60,22 +60,21 @@ def _new_id(at: datetime) -> str:
 
 
 def without_personal_ids(record: DecisionRecord, hide: Callable[[str], str]) -> DecisionRecord:
-    """The record with the ids that callers made up as they may be stored."""
+    """The record with the ids that callers made up as they may be stored: itself where nothing is to be hidden."""
     answer = record.answer
-    rules = tuple(msgspec.structs.replace(rule, message_id=hide(rule.message_id)) for rule in answer.rules)
-    hidden = msgspec.structs.replace(
-        answer,
-        conversation_id=hide(answer.conversation_id),
-        request_id=None if answer.request_id is None else hide(answer.request_id),
-        rules=rules if rules != answer.rules else answer.rules,
-    )
-    message_id = None if record.message_id is None else hide(record.message_id)
-    return msgspec.structs.replace(record, answer=hidden, message_id=message_id)
+    ids = (answer.conversation_id, answer.request_id, record.message_id, *[rule.message_id for rule in answer.rules])
+    hidden = {each: None if each is None else hide(each) for each in ids}
+    if all(each == its for each, its in hidden.items()):
+        return record
+    rules = tuple(msgspec.structs.replace(rule, message_id=hidden[rule.message_id]) for rule in answer.rules)
+    named = {"conversation_id": hidden[answer.conversation_id], "request_id": hidden[answer.request_id]}
+    answer = msgspec.structs.replace(answer, **named, rules=rules)
+    return msgspec.structs.replace(record, answer=answer, message_id=hidden[record.message_id])
 
 
 def insert_decisions(connection: Connection, records: Sequence[DecisionRecord]) -> None:
     """Write the records but those that are there: an earlier try may have gone through unheard."""
-    connection.execute(insert_or_ignore(connection, decisions), [_columns(record) for record in records])
+    insert_or_ignore_rows(connection, decisions, [_columns(record) for record in records])
 
 
 def note_feature_names(connection: Connection) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Column,
     Connection,
     DateTime,
+    Dialect,
     Float,
     Index,
     Integer,
@@ -157,6 +159,33 @@ WAIT_FOR_DISK = text("SET LOCAL synchronous_commit = on")
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:
     """An INSERT that passes over rows which are there already."""
     return _insert_or_ignore(connection.dialect.name, table)
+
+
+def insert_or_ignore_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows of the same columns as `insert_or_ignore` does; SQLAlchemy would put together the parameters of each,
+    which takes as long as writing them."""
+    insert = _prepared(connection.dialect, table, tuple(rows[0]))
+    plain = [dict(row) | {name: process(row[name]) for name, process in insert.processors} for row in rows]
+    in_order = insert.in_order
+    given = plain if in_order is None else [tuple([row[name] for name in in_order]) for row in plain]
+    connection.exec_driver_sql(insert.statement, given)
+
+
+class _Prepared(NamedTuple):
+    """A statement as the driver takes it: what makes values of some columns fit for it, and the columns in the order of
+    its parameters where these have no names."""
+
+    statement: str
+    processors: tuple[tuple[str, Callable[[Any], Any]], ...]
+    in_order: tuple[str, ...] | None
+
+
+@cache
+def _prepared(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Prepared:
+    compiled: Any = _insert_or_ignore(dialect.name, table).compile(dialect=dialect, column_keys=list(columns))
+    made = [(name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in columns]
+    processors = tuple((name, process) for name, process in made if process is not None)
+    return _Prepared(str(compiled), processors, tuple(compiled.positiontup) if compiled.positional else None)
 
 
 @cache  # SQLAlchemy compiles a statement once, and recognises it best when it is the same object

@@ -1,0 +1,112 @@
+"""The processes beside a worker that work on long batches: two, unless HANDOFF_BATCH_PROCESSES says otherwise.
+
+A batch is shared out among them in parts. The first long batch, which the worker still answers itself, starts them;
+they end when there is nothing to do. Nothing depends on them: what a process does not answer, the worker does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import msgspec
+
+from handoff.settings import Settings
+from serving.batch import Part, Told
+from serving.hand import OTHER_JUDGE, comes, read_frame, write_frame
+
+log = logging.getLogger("bentoml.handoff")
+
+
+class Hand:
+    """One such process. Asked by one thread at a time."""
+
+    def __init__(self, most_seconds: float) -> None:
+        """`most_seconds`: for how long it may work on a part before it is taken for lost."""
+        self._most_seconds = most_seconds
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "serving.hand"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._to, self._from = self._process.stdin, self._process.stdout
+        self._is_ready = False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
+    def is_ready(self) -> bool:
+        """Whether it can be asked: its models are loaded."""
+        if not self._is_ready and comes(self._from, 0):
+            self._is_ready = read_frame(self._from) is not None
+        return self._is_ready and not self.is_gone
+
+    def ask(self, part: Part) -> Told | None:
+        """What came of the part; None where it cannot tell."""
+        try:
+            write_frame(self._to, msgspec.msgpack.encode(part))
+            if not comes(self._from, self._most_seconds):
+                raise TimeoutError
+            if (frame := read_frame(self._from)) is None:
+                raise EOFError
+            return None if frame == OTHER_JUDGE else msgspec.msgpack.decode(frame, type=Told)
+        except (OSError, EOFError, msgspec.DecodeError) as error:
+            kind = type(error).__name__
+            log.warning("a process that works on batches is lost (%s); the worker answers in its place", kind)
+            self.stop()
+            return None
+
+    def stop(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+
+class Hands:
+    """All of one worker. Asked by one thread at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._count, self._most_seconds = settings.batch_processes, float(settings.request_seconds)
+        self._threads = ThreadPoolExecutor(max(1, self._count), "hands")
+        self._hands: list[Hand] = []
+
+    def work(self, parts: Sequence[Part], own: Callable[[Part], Told]) -> list[Told]:
+        """What came of each part: from the processes where there are any, else from `own`."""
+        told: dict[int, Told] = {}
+        if len(parts) > 1:
+            line = deque(enumerate(parts))
+            wait([self._threads.submit(_serve, hand, line, told) for hand in self._ready()])
+        return [told[place] if place in told else own(part) for place, part in enumerate(parts)]
+
+    def close(self) -> None:
+        """End all."""
+        for hand in self._hands:
+            hand.stop()
+
+    def _ready(self) -> list[Hand]:
+        """Those that can be asked. In place of those that are gone others are started, for the next time."""
+        self._hands = [hand for hand in self._hands if not hand.is_gone]
+        while len(self._hands) < self._count:
+            self._hands.append(Hand(self._most_seconds))
+        return [hand for hand in self._hands if hand.is_ready()]
+
+
+def _serve(hand: Hand, line: deque[tuple[int, Part]], told: dict[int, Told]) -> None:
+    """Have this process answer parts for as long as there are any in line."""
+    while True:
+        try:
+            place, part = line.popleft()
+        except IndexError:
+            return
+        answer = hand.ask(part)
+        if answer is None:
+            return
+        told[place] = answer
