@@ -13,6 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 
 import msgspec
 
@@ -59,15 +60,27 @@ class Hand:
             if (frame := read_frame(self._from)) is None:
                 raise EOFError
             return None if frame == OTHER_JUDGE else msgspec.msgpack.decode(frame, type=Told)
-        except (OSError, EOFError, msgspec.DecodeError) as error:
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+        ) as error:  # a pipe that is closed, and what cannot be decoded, among them
             kind = type(error).__name__
             log.warning("a process that works on batches is lost (%s); the worker answers in its place", kind)
-            self.stop()
+            self.drop()
             return None
 
     def stop(self) -> None:
-        """End it at once."""
+        """End it at once. Whoever asks it meanwhile learns that it is lost."""
         self._process.kill()
+
+    def drop(self) -> None:
+        """End it, and let go of what led to it."""
+        self.stop()
+        self._process.wait()
+        for pipe in (self._to, self._from):
+            with suppress(OSError):  # what it did not read is of no use any more
+                pipe.close()
 
 
 class Hands:
@@ -93,7 +106,9 @@ class Hands:
 
     def _ready(self) -> list[Hand]:
         """Those that can be asked. In place of those that are gone others are started, for the next time."""
-        self._hands = [hand for hand in self._hands if not hand.is_gone]
+        for gone in [hand for hand in self._hands if hand.is_gone]:
+            gone.drop()
+            self._hands.remove(gone)
         while len(self._hands) < self._count:
             self._hands.append(Hand(self._most_seconds))
         return [hand for hand in self._hands if hand.is_ready()]

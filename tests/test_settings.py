@@ -34,15 +34,16 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         1,
         2,
         3,
-        4,
-        store,
-        "k",
-        True,
+        supervisor=4,
+        store=store,
+        store_key="k",
+        keep_raw_text=True,
         max_wait_ms=5,
         spill=tmp_path / "spill",
         confidence=tmp_path / "confidence.json",
     )
     assert read_settings({"HANDOFF_STORE": "none"}).store is None
+    assert read_settings({"HANDOFF_BATCH_PROCESSES": "0"}).batch_processes == 0
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         ("HANDOFF_MAX_BATCH", "0"),
         ("HANDOFF_MAX_BATCH", "-1"),
         ("HANDOFF_MAX_BATCH", "1.5"),
+        ("HANDOFF_BATCH_PROCESSES", "-1"),
         ("HANDOFF_MAX_BODY_BYTES", "8 MB"),
         ("HANDOFF_MAX_BODY_BYTES", "٣"),
     ],

@@ -42,7 +42,7 @@ def plain(array: Any) -> bool:
         return plain(array.flatten())
     if pa.types.is_string(kind):
         return _no_control(_text_bytes(array, _ends(array)))
-    return pa.types.is_primitive(kind)
+    return bool(pa.types.is_primitive(kind))
 
 
 def _way(kind: Any) -> Callable[[Any], list[Any]]:
@@ -160,7 +160,8 @@ def _listed(array: Any, found: NDArray[Any]) -> list[Any]:
     if array.null_count:
         found = found.astype(object)
         found[~_valid(array)] = None
-    return found.tolist()
+    values: list[Any] = found.tolist()
+    return values
 
 
 def _nulled(array: Any, found: Iterable[Any]) -> list[Any]:
@@ -173,4 +174,5 @@ def _nulled(array: Any, found: Iterable[Any]) -> list[Any]:
 def _valid(array: Any) -> NDArray[np.bool_]:
     import pyarrow as pa
 
-    return np.from_dlpack(array.is_valid().cast(pa.uint8())) == 1
+    valid: NDArray[np.bool_] = np.from_dlpack(array.is_valid().cast(pa.uint8())).astype(bool)
+    return valid

@@ -156,8 +156,8 @@ def _checked(groups: Iterator[_Records], make: Callable[[_Records], _Made], proc
                 said = Problem("conversation_id", problem, "an id of its own for each")
                 raise rejected(group.file, number, said).error()
         yield made
-    for problem in problems:
-        raise problem
+    if problems:
+        raise problems[0]
 
 
 def _until_problem(groups: Iterator[_Records], problems: list[BadRecord]) -> Iterator[_Records]:

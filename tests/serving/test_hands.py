@@ -1,0 +1,170 @@
+"""Long batches, and the processes beside a worker that work on them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import psutil
+import pytest
+
+import serving.hand
+from handoff.models import promote
+from handoff.settings import Settings
+from handoff.transcript import from_object
+from serving.batch import PART, Part, parts_of, together, work_on
+from serving.current import CurrentJudge
+from serving.hands import Hand, Hands
+from serving.http import Refused
+from tests.serving.conversations import ASKS, CALM, DISPUTE
+from tests.serving.running import Running, add_version, copy_models, running, until
+
+MANY = 2 * PART + 1
+
+
+def chats(count: int = MANY) -> list[dict[str, Any]]:
+    """Different conversations, so that one in the place of another is seen."""
+    return [each | {"conversation_id": f"b-{n}"} for n in range(count) for each in [(CALM, DISPUTE, ASKS)[n % 3]]]
+
+
+def hands_of(service: Running) -> list[psutil.Process]:
+    """The processes that work on batches."""
+    return [each for each in service.family() if "serving.hand" in each.cmdline()]
+
+
+@pytest.fixture
+def served(trained_models: Path, tmp_path: Path) -> Iterator[Running]:
+    """A service that has its processes for batches, and models that a test may change."""
+    models = copy_models(trained_models, tmp_path / "models")
+    add_version(models, "2")
+    with running(models, cwd=tmp_path) as it:
+        assert hands_of(it) == []
+        assert ask(it).status_code == 200  # by the worker itself
+        assert len(hands_of(it)) == 2
+        assert until(lambda: was_worked_on_beside(it))
+        yield it
+
+
+def ask(service: Running, sent: list[dict[str, Any]] | None = None) -> httpx.Response:
+    return service.post("/predict_batch?explain=always", sent or chats(), {"x-request-id": "batch-1"})
+
+
+def was_worked_on_beside(service: Running) -> bool:
+    """Whether the processes took their part of another batch."""
+    before = seconds_of(service)
+    ask(service)
+    return min(now - then for now, then in zip(seconds_of(service), before, strict=True)) > 0.02
+
+
+def seconds_of(service: Running) -> list[float]:
+    return [sum(each.cpu_times()[:2]) for each in hands_of(service)]
+
+
+def test_a_long_batch_is_answered_as_by_the_worker_itself(served: Running) -> None:
+    by_hands = ask(served).json()
+    alone = [served.post("/predict?explain=always", each, {"x-request-id": "batch-1"}).json() for each in chats(30)]
+    assert by_hands[:30] == alone
+    assert [each["conversation_id"] for each in by_hands] == [each["conversation_id"] for each in chats()]
+    problem = ask(served, [*chats(PART + 4), {"messages": 7}]).json()["detail"][0]
+    assert problem["path"].startswith(f"[{PART + 4}].")
+
+
+def test_a_promoted_version_answers_the_whole_of_the_next_batch(served: Running) -> None:
+    promote("escalation", "2", served.output.parent / "models")
+    assert until(lambda: served.get("/status").json()["versions"]["model"] == "escalation/2")
+    assert {each["versions"]["model"] for each in ask(served).json()} == {"escalation/2"}
+    assert until(lambda: was_worked_on_beside(served))
+
+
+def test_what_a_killed_process_does_not_answer_the_worker_does(served: Running) -> None:
+    for hand in hands_of(served):
+        hand.send_signal(signal.SIGSTOP)  # so that it cannot be seen to be gone before it is asked
+        os.kill(hand.pid, signal.SIGKILL)
+    answer = ask(served)
+    assert len(answer.json()) == MANY
+    assert until(lambda: ask(served).status_code == 200 and len(hands_of(served)) == 2)
+
+
+def test_the_processes_end_with_their_worker(served: Running) -> None:
+    hands = hands_of(served)
+    worker = hands[0].parent()
+    assert worker is not None
+    worker.kill()
+    assert until(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in hands))
+
+
+def judge_of(models: Path) -> tuple[CurrentJudge, Settings]:
+    settings = Settings(models=models)
+    current = CurrentJudge(settings)
+    current.refresh()
+    return current, settings
+
+
+def parts(current: CurrentJudge, settings: Settings) -> list[Part]:
+    body = msgspec.json.encode(chats())
+    return parts_of(body, settings, current.judge, explain=True, request_id="r-1")
+
+
+def test_parts_are_answered_as_the_whole_and_survive_the_wire(trained_models: Path) -> None:
+    current, settings = judge_of(trained_models)
+    made = [msgspec.msgpack.decode(msgspec.msgpack.encode(part), type=Part) for part in parts(current, settings)]
+    told = [work_on(part, current, current.judge, settings) for part in made]
+    assert [part.first for part in made] == [0, PART, 2 * PART]
+    answers = msgspec.json.decode(together(told))
+    assert answers[7] == msgspec.json.decode(
+        msgspec.json.encode(current.answer(from_object(chats()[7]), explain=True, request_id="r-1"))
+    )
+    wired = msgspec.msgpack.decode(msgspec.msgpack.encode(told[0]), type=type(told[0]))
+    assert msgspec.msgpack.encode(wired) == msgspec.msgpack.encode(told[0])  # rows hold NaN, which is never equal
+
+
+def test_no_batch_and_one_that_is_wrong_in_two_parts() -> None:
+    current, settings = judge_of(Path("nowhere"))
+    assert together([]) == msgspec.Raw(b"[]")
+    wrong = chats()
+    wrong[3], wrong[PART + 3] = {}, {}
+    made = parts_of(msgspec.json.encode(wrong), settings, current.judge, explain=False, request_id="r-1")
+    with pytest.raises(Refused) as refused:
+        together([work_on(part, current, current.judge, settings) for part in made])
+    assert [each.path.partition(".")[0] for each in refused.value.fault.detail] == ["[3]", f"[{PART + 3}]"]
+
+
+def test_a_process_with_another_judge_does_not_answer(trained_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANDOFF_MODELS", str(trained_models))
+    current, settings = judge_of(trained_models)
+    hand = Hand(60.0)
+    assert until(hand.is_ready, 60.0)
+    (part, *_) = parts(current, settings)
+    told = hand.ask(part)
+    assert told is not None and len(told.records) == PART
+    other = msgspec.structs.replace(part.versions, rules="others")
+    assert hand.ask(msgspec.structs.replace(part, versions=other)) is None
+    assert not hand.is_gone
+    hand.stop()
+    assert until(lambda: hand.is_gone)
+    assert hand.ask(part) is None
+    assert hand.ask(part) is None
+
+
+def test_without_processes_the_worker_does_all(trained_models: Path) -> None:
+    current, _ = judge_of(trained_models)
+    settings = Settings(models=trained_models, batch_processes=0)
+    told = Hands(settings).work(parts(current, settings), lambda part: work_on(part, current, current.judge, settings))
+    assert [len(each.records) for each in told] == [PART, PART, 1]
+
+
+def test_a_frame_comes_whole_or_not_at_all() -> None:
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as source, os.fdopen(write, "wb") as to:
+        assert not serving.hand.comes(source, 0.05)
+        serving.hand.write_frame(to, b"part")
+        assert serving.hand.comes(source, 5.0)
+        assert serving.hand.read_frame(source) == b"part"
+        to.write(b"\x00" * 7)
+        to.close()
+        assert serving.hand.read_frame(source) is None
