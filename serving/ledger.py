@@ -50,6 +50,7 @@ class Ledger:
         self._current, self._lane = current, lane
         self._trouble: Trouble | None = None
         self._noting = threading.Lock()
+        self._put_off = 0  # decisions that are logged once their answers have left
         self._threads = ThreadPoolExecutor(THREADS, "store")
         self.is_on = settings.store is not None
         self._store = self._opened(settings)
@@ -79,24 +80,55 @@ class Ledger:
         """
         if self._store is None:
             return
+        if not any(record.escalates for record in records):
+            self._put(records)
+            return
         try:
-            if any(record.escalates for record in records):
-                await asyncio.wait_for(asyncio.wrap_future(self._store.submit(records)), LOG_SECONDS)
-                self._trouble = None
-            else:
-                self._store.put(records)
-                if self._store.outage is not None:
-                    self._note(self._store.outage)
+            await asyncio.wait_for(asyncio.wrap_future(self._store.submit(records)), LOG_SECONDS)
+            self._trouble = None
         except TimeoutError:
             self._store.keep(records)
             self._note(StoreUnavailable("the decision log does not keep up; the decisions stay in line"))
         except Overloaded as error:
-            if self._trouble is None:
-                raise _later(str(error)) from None
-            self._note(StoreUnavailable(f"{self._trouble.problem.partition('; decisions are not kept')[0]}"
-                                        f"; decisions are not kept any more: {error}"))  # fmt: skip
+            self._overloaded(error)
         except NOT_STORED as error:
             self._note(error)
+
+    def log_soon(self, record: Callable[[], DecisionRecord]) -> None:
+        """Log a decision that escalates nobody once its answer has left. Raises `Refused` as `log` does."""
+        if self._store is None:
+            return
+        if not self._store.has_room(self._put_off + 1):
+            self._put([record()])
+            return
+        self._put_off += 1
+        asyncio.get_running_loop().call_soon(self._put_now, record)
+
+    def _put_now(self, record: Callable[[], DecisionRecord]) -> None:
+        self._put_off -= 1
+        try:
+            self._put([record()])
+        except Refused as error:  # whoever was answered cannot be told any more
+            self._note(StoreUnavailable(f"a decision is not kept: {error}"))
+
+    def _put(self, records: Sequence[DecisionRecord]) -> None:
+        """Put decisions in line that nobody waits for. Raises `Refused` as `log`."""
+        assert self._store is not None
+        try:
+            self._store.put(records)
+            if self._store.outage is not None:
+                self._note(self._store.outage)
+        except Overloaded as error:
+            self._overloaded(error)
+        except NOT_STORED as error:
+            self._note(error)
+
+    def _overloaded(self, error: Overloaded) -> None:
+        """More decisions wait than may: the caller is told so, unless it is for the store's trouble."""
+        if self._trouble is None:
+            raise _later(str(error)) from None
+        self._note(StoreUnavailable(f"{self._trouble.problem.partition('; decisions are not kept')[0]}"
+                                    f"; decisions are not kept any more: {error}"))  # fmt: skip
 
     async def add(self, new: Callable[[], NewMessage], *, key: str | None, explain: bool, request_id: str) -> Answer:
         """Append the message to its conversation and answer. `new` reads it, and may refuse it."""

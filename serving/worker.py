@@ -23,7 +23,7 @@ from starlette.responses import Response
 from handoff.decision import Answer
 from handoff.errors import Problem
 from handoff.settings import read_settings
-from handoff.store import DecisionRecord, Received, decision_record
+from handoff.store import ESCALATING, DecisionRecord, Received, decision_record
 from serving.admission import lanes_of_worker
 from serving.batch import Told, parts_of, together, work_on
 from serving.bodies import one_conversation, one_feedback, one_message
@@ -121,8 +121,7 @@ class Worker:
             if isinstance(told, Exception):
                 raise told
             decided = told
-        at, took = datetime.now(UTC), {"answer": decided.milliseconds}
-        await self._keep([decision_record(decided.answer, decided.standing, at, took)])
+        await self._keep_one(decided)
         return decided.answer
 
     def _decide_each(self, asks: Sequence[Ask]) -> list[Decided | Exception]:
@@ -150,6 +149,19 @@ class Worker:
             self.current.note_failure_beside(failure)
         await self._keep([record for each in told for record in each.records])
         return encoded
+
+    async def _keep_one(self, decided: Decided) -> None:
+        """The same for one answer, which does not wait for what can be done after it."""
+        at, answer = datetime.now(UTC), decided.answer
+
+        def record() -> DecisionRecord:
+            return decision_record(answer, decided.standing, at, {"answer": decided.milliseconds})
+
+        if answer.recommendation.action in ESCALATING:
+            await self._keep([record()])
+            return
+        self.metrics.answered([answer])
+        self.ledger.log_soon(record)
 
     async def _keep(self, records: Sequence[DecisionRecord]) -> None:
         """Count the answers and log the decisions."""

@@ -7,13 +7,14 @@ database.py  connections and transactions that end within a bounded time; wal.py
 tables.py    the tables, which migrate.py and migrations/ make
 """
 
-from handoff.store.decisions import DecisionRecord, decision_record
+from handoff.store.decisions import ESCALATING, DecisionRecord, decision_record
 from handoff.store.facts import Facts
 from handoff.store.live import LiveConversations
 from handoff.store.outcomes import Feedback, Received, Recorded, Reported
 from handoff.store.store import Appended, Store, open_store
 
 __all__ = [
+    "ESCALATING",
     "Appended",
     "DecisionRecord",
     "Facts",

@@ -71,6 +71,10 @@ class DecisionLog:
         """Decisions that are not stored yet."""
         return len(self._line) + self._writing
 
+    def has_room(self, count: int) -> bool:
+        """Whether so many more would be taken on."""
+        return self.queued + count <= self._most_queued
+
     @property
     def outage(self) -> StoreUnavailable | None:
         """Why the store took nothing when it was last tried; None when it did."""
@@ -141,7 +145,7 @@ class DecisionLog:
         with self._changed:
             if self._closing:
                 raise StoreUnavailable("the decision log is closed; nothing was stored")
-            if self.queued + len(items) > self._most_queued:
+            if not self.has_room(len(items)):
                 if self._outage is not None:
                     self.keep([item.record for item in items])
                 raise Overloaded(f"{self.queued:,} decisions wait to be stored, {self._most_queued:,} may; try later")

@@ -192,6 +192,10 @@ class Store:
         """Store also what killed processes have left on this machine's disk; how many decisions that were."""
         return self._log.take_over()
 
+    def has_room(self, count: int) -> bool:
+        """Whether so many more decisions would be taken on."""
+        return self._log.has_room(count)
+
     @property
     def queued(self) -> int:
         """How many logged decisions are not stored yet."""
