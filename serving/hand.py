@@ -21,7 +21,7 @@ from serving.batch import Part, work_on
 from serving.current import CurrentJudge
 from serving.lean import collect_later, import_lightgbm_alone, settle_memory
 
-IDLE_SECONDS = 60.0
+IDLE_SECONDS = 300.0
 # Whoever asks for one answer goes first.
 LESS_URGENT_BY = 5
 LENGTH_BYTES = 8

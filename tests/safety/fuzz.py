@@ -64,7 +64,7 @@ def odd_bytes(it: Running) -> list[str]:
 def survived(it: Running, workers: set[int]) -> list[str]:
     """What is wrong with the service afterwards: it must be ready, by the same processes, without a trace of an error."""
     wrong = [] if it.get("/readyz").status_code == 200 else ["it is not ready any more"]
-    now = {process.pid for process in it.family()}
+    now = {process.pid for process in it.family()} - {process.pid for process in it.hands()}
     if now != workers:
         wrong.append(f"its processes were {workers} and are {now}")
     said = it.output.read_text("utf-8", "replace")

@@ -44,12 +44,16 @@ class Running:
         return self.client.post(path, content=content, headers={"content-type": "application/json"} | (headers or {}))
 
     def family(self) -> list[psutil.Process]:
-        """The supervisor and its workers."""
+        """The supervisor, its workers, and their processes for batches."""
         try:
             supervisor = psutil.Process(self.process.pid)
             return [supervisor, *supervisor.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
+
+    def hands(self) -> list[psutil.Process]:
+        """The processes that work on batches."""
+        return [each for each in self.family() if _works_on_batches(each)]
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it and its workers; returns the exit status. What is still there after 30 s is killed."""
@@ -60,6 +64,13 @@ class Running:
         finally:
             for process in psutil.wait_procs(family, timeout=5)[1]:
                 process.kill()
+
+
+def _works_on_batches(process: psutil.Process) -> bool:
+    try:
+        return "serving.hand" in process.cmdline()
+    except psutil.Error:  # it has just ended
+        return False
 
 
 @contextmanager

@@ -66,7 +66,7 @@ LIMITS = Settings(max_messages=2, max_text_characters=20, max_nesting=4)
 def test_limits_hold_on_every_route(body: dict[str, Any], path: str, expected: str) -> None:
     with pytest.raises(Refused) as one:
         one_conversation(msgspec.json.encode(body), LIMITS)
-    _, (many,) = read_elements(batch_elements(msgspec.json.encode([BARE, body])), LIMITS, first=7)
+    _, (many,) = read_elements(map(bytes, batch_elements(msgspec.json.encode([BARE, body]))), LIMITS, first=7)
     assert (one.value.fault.detail[0].path, one.value.fault.detail[0].expected) == (path, expected)
     assert (many.path, many.expected) == (f"[8].{path}".removesuffix("."), expected)
     assert one_conversation(msgspec.json.encode(BARE | {"x": [[[]]]}), LIMITS).conversation_id == "c-2"

@@ -32,20 +32,15 @@ def chats(count: int = MANY) -> list[dict[str, Any]]:
     return [each | {"conversation_id": f"b-{n}"} for n in range(count) for each in [(CALM, DISPUTE, ASKS)[n % 3]]]
 
 
-def hands_of(service: Running) -> list[psutil.Process]:
-    """The processes that work on batches."""
-    return [each for each in service.family() if "serving.hand" in each.cmdline()]
-
-
 @pytest.fixture
 def served(trained_models: Path, tmp_path: Path) -> Iterator[Running]:
     """A service that has its processes for batches, and models that a test may change."""
     models = copy_models(trained_models, tmp_path / "models")
     add_version(models, "2")
     with running(models, cwd=tmp_path) as it:
-        assert hands_of(it) == []
+        assert it.hands() == []
         assert ask(it).status_code == 200  # by the worker itself
-        assert len(hands_of(it)) == 2
+        assert len(it.hands()) == 2
         assert until(lambda: was_worked_on_beside(it))
         yield it
 
@@ -62,7 +57,7 @@ def was_worked_on_beside(service: Running) -> bool:
 
 
 def seconds_of(service: Running) -> list[float]:
-    return [sum(each.cpu_times()[:2]) for each in hands_of(service)]
+    return [sum(each.cpu_times()[:2]) for each in service.hands()]
 
 
 def test_a_long_batch_is_answered_as_by_the_worker_itself(served: Running) -> None:
@@ -82,16 +77,16 @@ def test_a_promoted_version_answers_the_whole_of_the_next_batch(served: Running)
 
 
 def test_what_a_killed_process_does_not_answer_the_worker_does(served: Running) -> None:
-    for hand in hands_of(served):
+    for hand in served.hands():
         hand.send_signal(signal.SIGSTOP)  # so that it cannot be seen to be gone before it is asked
         os.kill(hand.pid, signal.SIGKILL)
     answer = ask(served)
     assert len(answer.json()) == MANY
-    assert until(lambda: ask(served).status_code == 200 and len(hands_of(served)) == 2)
+    assert until(lambda: ask(served).status_code == 200 and len(served.hands()) == 2)
 
 
 def test_the_processes_end_with_their_worker(served: Running) -> None:
-    hands = hands_of(served)
+    hands = served.hands()
     worker = hands[0].parent()
     assert worker is not None
     worker.kill()
