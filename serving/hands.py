@@ -21,15 +21,16 @@ from handoff.settings import Settings
 from serving.batch import Part, Told
 from serving.hand import OTHER_JUDGE, comes, read_frame, write_frame
 
+# Of the time that a request may take. Processes that still work then are taken for lost, and the worker does the rest.
+SHARE_OF_REQUEST = 0.5
+
 log = logging.getLogger("bentoml.handoff")
 
 
 class Hand:
     """One such process. Asked by one thread at a time."""
 
-    def __init__(self, most_seconds: float) -> None:
-        """`most_seconds`: for how long it may work on a part before it is taken for lost."""
-        self._most_seconds = most_seconds
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "serving.hand"],
             stdin=subprocess.PIPE,
@@ -52,26 +53,20 @@ class Hand:
         return self._is_ready and not self.is_gone
 
     def ask(self, part: Part) -> Told | None:
-        """What came of the part; None where it cannot tell."""
+        """What came of the part, however long it takes; None where it cannot tell."""
         try:
             write_frame(self._to, msgspec.msgpack.encode(part))
-            if not comes(self._from, self._most_seconds):
-                raise TimeoutError
             if (frame := read_frame(self._from)) is None:
                 raise EOFError
             return None if frame == OTHER_JUDGE else msgspec.msgpack.decode(frame, type=Told)
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-        ) as error:  # a pipe that is closed, and what cannot be decoded, among them
+        except (OSError, EOFError, ValueError) as error:  # of pipes, and of what cannot be decoded
             kind = type(error).__name__
             log.warning("a process that works on batches is lost (%s); the worker answers in its place", kind)
             self.drop()
             return None
 
     def stop(self) -> None:
-        """End it at once. Whoever asks it meanwhile learns that it is lost."""
+        """End it at once, even where it is stopped or stuck. Whoever asks it meanwhile learns that it is lost."""
         self._process.kill()
 
     def drop(self) -> None:
@@ -87,7 +82,7 @@ class Hands:
     """All of one worker. Asked by one thread at a time."""
 
     def __init__(self, settings: Settings) -> None:
-        self._count, self._most_seconds = settings.batch_processes, float(settings.request_seconds)
+        self._count, self._most_seconds = settings.batch_processes, settings.request_seconds * SHARE_OF_REQUEST
         self._threads = ThreadPoolExecutor(max(1, self._count), "hands")
         self._hands: list[Hand] = []
 
@@ -95,8 +90,14 @@ class Hands:
         """What came of each part: from the processes where there are any, else from `own`."""
         told: dict[int, Told] = {}
         if len(parts) > 1:
-            line = deque(enumerate(parts))
-            wait([self._threads.submit(_serve, hand, line, told) for hand in self._ready()])
+            line, hands = deque(enumerate(parts)), self._ready()
+            asking = [self._threads.submit(_serve, hand, line, told) for hand in hands]
+            if wait(asking, self._most_seconds).not_done:
+                line.clear()
+                for hand, asks in zip(hands, asking, strict=True):
+                    if not asks.done():
+                        hand.stop()
+                wait(asking)
         return [told[place] if place in told else own(part) for place, part in enumerate(parts)]
 
     def close(self) -> None:
@@ -110,7 +111,7 @@ class Hands:
             gone.drop()
             self._hands.remove(gone)
         while len(self._hands) < self._count:
-            self._hands.append(Hand(self._most_seconds))
+            self._hands.append(Hand())
         return [hand for hand in self._hands if hand.is_ready()]
 
 

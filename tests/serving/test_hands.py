@@ -17,7 +17,7 @@ import serving.hand
 from handoff.models import promote
 from handoff.settings import Settings
 from handoff.transcript import from_object
-from serving.batch import PART, Part, parts_of, together, work_on
+from serving.batch import PART, Part, Told, parts_of, together, work_on
 from serving.current import CurrentJudge
 from serving.hands import Hand, Hands
 from serving.http import Refused
@@ -132,7 +132,7 @@ def test_no_batch_and_one_that_is_wrong_in_two_parts() -> None:
 def test_a_process_with_another_judge_does_not_answer(trained_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANDOFF_MODELS", str(trained_models))
     current, settings = judge_of(trained_models)
-    hand = Hand(60.0)
+    hand = Hand()
     assert until(hand.is_ready, 60.0)
     (part, *_) = parts(current, settings)
     told = hand.ask(part)
@@ -144,6 +144,35 @@ def test_a_process_with_another_judge_does_not_answer(trained_models: Path, monk
     assert until(lambda: hand.is_gone)
     assert hand.ask(part) is None
     assert hand.ask(part) is None
+
+
+def test_a_process_that_neither_reads_nor_answers_does_not_hold_the_worker(
+    trained_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANDOFF_MODELS", str(trained_models))
+    monkeypatch.setattr("serving.hands.SHARE_OF_REQUEST", 0.04)  # of 50 seconds
+    current, settings = judge_of(trained_models)
+    asked, hands = parts(current, settings), Hands(Settings(batch_processes=1))
+    assert sum(len(element) for part in asked for element in part.elements) > 65_536  # more than a pipe holds
+
+    def by_worker() -> int:
+        """How many parts the worker has answered itself, of one batch that was answered."""
+        answered: list[Part] = []
+
+        def own(part: Part) -> Told:
+            answered.append(part)
+            return work_on(part, current, current.judge, settings)
+
+        assert [len(each.records) for each in hands.work(asked, own)] == [PART, PART, 1]
+        return len(answered)
+
+    assert by_worker() == len(asked)
+    (process,) = psutil.Process().children()
+    assert until(lambda: by_worker() == 0, 60.0)
+    process.suspend()
+    assert by_worker() == len(asked)
+    assert not process.is_running()
+    hands.close()
 
 
 def test_without_processes_the_worker_does_all(trained_models: Path) -> None:
