@@ -110,8 +110,11 @@ class Hands:
         for gone in [hand for hand in self._hands if hand.is_gone]:
             gone.drop()
             self._hands.remove(gone)
-        while len(self._hands) < self._count:
-            self._hands.append(Hand())
+        try:
+            while len(self._hands) < self._count:
+                self._hands.append(Hand())
+        except OSError as error:  # of processes, files or memory there are no more to be had
+            log.warning("no process that works on batches can be started (%s); the worker answers", error.strerror)
         return [hand for hand in self._hands if hand.is_ready()]
 
 

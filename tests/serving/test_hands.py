@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -180,6 +181,20 @@ def test_without_processes_the_worker_does_all(trained_models: Path) -> None:
     settings = Settings(models=trained_models, batch_processes=0)
     told = Hands(settings).work(parts(current, settings), lambda part: work_on(part, current, current.judge, settings))
     assert [len(each.records) for each in told] == [PART, PART, 1]
+
+
+def test_the_worker_does_all_where_no_process_can_be_started(
+    trained_models: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    current, settings = judge_of(trained_models)
+
+    def none_left(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr("subprocess.Popen", none_left)
+    told = Hands(settings).work(parts(current, settings), lambda part: work_on(part, current, current.judge, settings))
+    assert [len(each.records) for each in told] == [PART, PART, 1]
+    assert os.strerror(errno.EAGAIN) in caplog.text
 
 
 def test_a_frame_comes_whole_or_not_at_all() -> None:
