@@ -10,10 +10,10 @@ import typer
 
 from handoff.commands._models import ModelOption
 from handoff.commands._script import ForceOption, run_script, tell
+from handoff.files import write_atomically
 from handoff.formats import read_conversations
 from handoff.models import load, load_champion
 from handoff.models.champion import CHAMPION_FILE, champion
-from handoff.models.files import write_atomically
 from handoff.steps import Done, Result, Step
 
 

@@ -6,6 +6,7 @@ Kept apart from service.py, which the process that starts the workers imports to
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -222,6 +223,7 @@ class Worker:
 
     def _reload(self) -> None:
         self.current.refresh()
+        gc.collect()
         settle_memory()
 
 

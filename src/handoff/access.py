@@ -22,7 +22,7 @@ from typing import Literal, get_args
 import msgspec
 
 from handoff.errors import BadInput
-from handoff.models.files import write_atomically
+from handoff.files import write_atomically
 
 Role = Literal["predict", "feedback", "read", "administer"]
 ROLES: tuple[Role, ...] = get_args(Role)

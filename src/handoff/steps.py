@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from handoff.errors import BadInput
-from handoff.models.files import digest, write_atomically
+from handoff.files import digest, write_atomically
 
 PACKAGE = Path(__file__).parent
 CODE = (".py", ".yaml")

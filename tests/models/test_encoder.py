@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from handoff.errors import BadInput, BadModel
+from handoff.files import digest
 from handoff.models import Encoder
 from handoff.models.encoder import check_kind
-from handoff.models.files import digest
 
 TEXTS = (
     "ok",

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.errors import BadModel
+from handoff.files import write_atomically
 from handoff.models import wording
 from handoff.models.encoder import Encoder
-from handoff.models.files import write_atomically
 from handoff.models.ngrams import WORDS_FROM, hashed, words
 from handoff.models.wording import Coefficients, Spelling, Vocabulary, Wording, read_wording, wording_bytes
 from handoff.simulate import simulate

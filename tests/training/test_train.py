@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from handoff.errors import NotEnoughData
+from handoff.files import digest
 from handoff.models import EscalationModel, champion, load, load_champion, read_manifest
-from handoff.models.files import digest
 from handoff.simulate import simulate
 from handoff.training.evaluate import evaluate
 from handoff.training.report import EscalationReport

@@ -31,7 +31,7 @@ def run_public_suite(
     kind: Kind, sets: str | None, data: Path, out: Path | None, settings: QualitySettings, as_json: bool
 ) -> None:
     """Run the sets, write the page where it belongs (a choice of sets only where `out` says), and print it."""
-    from handoff.models.files import write_atomically
+    from handoff.files import write_atomically
     from handoff.quality.page import page
     from handoff.quality.suite import SETS, STUDIES, chosen, run_suite
 

@@ -48,7 +48,7 @@ def calibrate_command(
     Example: `handoff calibrate --data data/sample --out confidence.json`
     """
     from handoff.commands._conversations import counted
-    from handoff.models.files import write_atomically
+    from handoff.files import write_atomically
     from handoff.training.fit_confidence import check_label, fit_confidence
 
     with progress("conversations") as step:

@@ -12,7 +12,7 @@ import typer
 from handoff.commands._app import app
 from handoff.commands._console import complain, console
 from handoff.errors import BadInput, nearest
-from handoff.models.files import write_atomically
+from handoff.files import write_atomically
 
 _BLOCK = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 

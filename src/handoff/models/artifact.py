@@ -16,10 +16,11 @@ from pathlib import Path
 import msgspec
 
 from handoff.errors import BadModel
+from handoff.files import write_atomically
 from handoff.models.encoder import Encoder
 from handoff.models.escalation import EscalationModel
 from handoff.models.exam import Model, Question, read_exam, sit, write_exam
-from handoff.models.files import check_digests, digests, write_atomically
+from handoff.models.files import check_digests, digests
 from handoff.models.manifest import (
     BOOSTER_FILE,
     CARD_FILE,

@@ -11,9 +11,10 @@ from pathlib import Path
 import msgspec
 
 from handoff.errors import BadModel
+from handoff.files import digest, write_atomically
 from handoff.models.artifact import load
 from handoff.models.exam import Model
-from handoff.models.files import digest, read_json, write_atomically
+from handoff.models.files import read_json
 from handoff.models.manifest import MANIFEST_FILE, Name
 
 CHAMPION_FILE = "champion"

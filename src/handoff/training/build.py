@@ -11,10 +11,10 @@ from typing import Self
 import numpy as np
 
 from handoff.errors import BadInput, NotEnoughData
+from handoff.files import locked, new_folder
 from handoff.models import artifact, exam
 from handoff.models.champion import versions
 from handoff.models.exam import Model, Question
-from handoff.models.files import locked, new_folder
 from handoff.models.manifest import MANIFEST_FILE, Manifest, Name
 from handoff.training import tracking
 from handoff.transcript import Conversation

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from handoff.files import write_atomically
 from handoff.models.encoder import Encoder
-from handoff.models.files import write_atomically
 
 Floats = NDArray[np.float32]
 

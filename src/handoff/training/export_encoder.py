@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handoff.errors import BadModel
+from handoff.files import new_folder
 from handoff.models.encoder import (
     DEFAULT_KIND,
     MODEL_FILE,
@@ -31,7 +32,7 @@ from handoff.models.encoder import (
     EncoderSettings,
     Kind,
 )
-from handoff.models.files import digests, new_folder
+from handoff.models.files import digests
 from handoff.training import distil
 
 MODEL = "all-minilm-l6-v2"

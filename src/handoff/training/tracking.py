@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handoff.errors import HandoffError
-from handoff.models.files import locked
+from handoff.files import locked
 from handoff.models.manifest import Name
 
 if TYPE_CHECKING:
