@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Sequence
 
 import httpx
@@ -153,6 +154,36 @@ def test_both_clients_offer_the_same() -> None:
 def test_nobody_there_is_said_in_time() -> None:
     with Client("http://127.0.0.1:9", deadline_seconds=0.3) as client, pytest.raises(ServiceUnavailable, match="tries"):
         client.status()
+
+
+def waited(client: Callable[[httpx.MockTransport], Client], ask: Callable[[Client], object]) -> list[float]:
+    """For how long each try of a call would have been waited for by a client whom nobody answers."""
+    seen: list[float] = []
+
+    def silent(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"]["read"])
+        time.sleep(seen[-1])
+        raise httpx.ReadTimeout("timed out")
+
+    with client(httpx.MockTransport(silent)) as asked, pytest.raises(ServiceUnavailable, match="ReadTimeout"):
+        ask(asked)
+    return seen
+
+
+def test_no_try_outlasts_the_deadline() -> None:
+    def client(transport: httpx.MockTransport) -> Client:
+        return Client("http://handoff", timeout_seconds=0.2, deadline_seconds=0.5, transport=transport)
+
+    seen = waited(client, lambda c: c.predict(from_object(CALM)))
+    assert len(seen) >= 2
+    assert seen[0] == pytest.approx(0.2) and sum(seen) <= 0.5
+
+
+def test_a_batch_has_its_own_time_and_is_not_begun_anew_while_the_service_may_work_on_it() -> None:
+    def client(transport: httpx.MockTransport) -> Client:
+        return Client("http://handoff", timeout_seconds=0.01, batch_seconds=0.2, transport=transport)
+
+    assert waited(client, lambda c: c.predict_batch([from_object(CALM)])) == [pytest.approx(0.2, abs=0.01)]
 
 
 def test_a_planted_endless_course_would_be_seen() -> None:

@@ -33,20 +33,24 @@ T = TypeVar("T")
 TIMEOUT_SECONDS = 2.0
 # How long a call may take with all its repetitions: a chat cannot wait longer for advice.
 DEADLINE_SECONDS = 5.0
+# A batch of a thousand takes seconds, and is no advice for a chat: how long one may take, with its repetitions.
+BATCH_SECONDS = 60.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
 # Too busy, or behind a proxy that found nobody: worth another try.
 TRY_AGAIN = (429, 502, 503, 504)
+BATCH = "/predict_batch"
 _EXAMPLE = "http://127.0.0.1:3000"
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One request, the same at every try."""
+    """One request, the same at every try, and for how long its answer is waited for."""
 
     method: str
     path: str
     body: bytes = b""
     query: Mapping[str, str] = {}
     headers: Mapping[str, str] = {}
+    seconds: float = TIMEOUT_SECONDS
 
 
 class Pause(msgspec.Struct, frozen=True):
@@ -68,12 +72,12 @@ def course(call: Call, deadline_seconds: float, clock: Any = time.monotonic) -> 
     """Try the call until it is answered, refused for good, or out of time.
 
     Pauses double from 50 ms, each shortened by chance so that callers do not come back all at once; `Retry-After`
-    is obeyed. Raises `RequestRefused` and `ServiceUnavailable`.
+    is obeyed. No try outlasts the deadline. Raises `RequestRefused` and `ServiceUnavailable`.
     """
     end, pause, tries = clock() + deadline_seconds, FIRST_PAUSE_SECONDS, 0
     while True:
         tries += 1
-        came = yield call
+        came = yield msgspec.structs.replace(call, seconds=min(call.seconds, end - clock()))
         if isinstance(came, httpx.Response) and came.status_code not in TRY_AGAIN:
             return _content(came)
         wait = max(_asked_to_wait(came), pause * random.uniform(0.5, 1.0))
@@ -110,7 +114,7 @@ def predict_call(conversation: Conversation, explain: bool, request_id: str | No
 
 def batch_call(conversations: Sequence[Conversation], explain: bool, request_id: str | None) -> Call:
     """Ask about many whole conversations."""
-    return Call("POST", "/predict_batch", msgspec.json.encode(conversations), _query(explain), _named(request_id))
+    return Call("POST", BATCH, msgspec.json.encode(conversations), _query(explain), _named(request_id))
 
 
 def message_call(
@@ -144,6 +148,19 @@ def _named(request_id: str | None) -> dict[str, str]:
     return {"x-request-id": request_id} if request_id is not None else {}
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """For how long a client waits, in seconds."""
+
+    one_try: float
+    deadline: float
+    batch: float
+
+    def course(self, call: Call) -> Course:
+        """The course of a call within these limits."""
+        one_try, deadline = (self.batch, self.batch) if call.path == BATCH else (self.one_try, self.deadline)
+        return course(msgspec.structs.replace(call, seconds=one_try), deadline)
+
+
 class Client:
     """Calls the service and waits. Safe for several threads; close it, or use it as a context."""
 
@@ -154,13 +171,13 @@ class Client:
         key: str | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
         deadline_seconds: float = DEADLINE_SECONDS,
+        batch_seconds: float = BATCH_SECONDS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """`key` is a bearer key of the service; `timeout_seconds` bounds a try, `deadline_seconds` a whole call."""
-        self._deadline = deadline_seconds
-        self._http = httpx.Client(
-            base_url=_address(url), timeout=timeout_seconds, headers=_headers(key), transport=transport, trust_env=False
-        )
+        """`key` is a bearer key of the service; `timeout_seconds` bounds a try, `deadline_seconds` a whole call,
+        `batch_seconds` both of a batch: a service that is silent goes on working, and would begin anew at each try."""
+        self._limits = Limits(timeout_seconds, deadline_seconds, batch_seconds)
+        self._http = httpx.Client(base_url=_address(url), headers=_headers(key), transport=transport, trust_env=False)
 
     def predict(self, conversation: Conversation, *, explain: bool = False, request_id: str | None = None) -> Answer:
         """Whether the conversation needs a human after its newest message."""
@@ -219,7 +236,7 @@ class Client:
         self.close()
 
     def _ask(self, call: Call, kind: type[T]) -> T:
-        steps = course(call, self._deadline)
+        steps = self._limits.course(call)
         came: httpx.Response | httpx.TransportError | None = None
         try:
             while True:
@@ -247,12 +264,13 @@ class AsyncClient:
         key: str | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
         deadline_seconds: float = DEADLINE_SECONDS,
+        batch_seconds: float = BATCH_SECONDS,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """As `Client`."""
-        self._deadline = deadline_seconds
+        self._limits = Limits(timeout_seconds, deadline_seconds, batch_seconds)
         self._http = httpx.AsyncClient(
-            base_url=_address(url), timeout=timeout_seconds, headers=_headers(key), transport=transport, trust_env=False
+            base_url=_address(url), headers=_headers(key), transport=transport, trust_env=False
         )
 
     async def predict(
@@ -314,7 +332,7 @@ class AsyncClient:
         await self.close()
 
     async def _ask(self, call: Call, kind: type[T]) -> T:
-        steps = course(call, self._deadline)
+        steps = self._limits.course(call)
         came: httpx.Response | httpx.TransportError | None = None
         try:
             while True:
@@ -355,6 +373,7 @@ def _headers(key: str | None) -> dict[str, str]:
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Request:
+    content, query, headers = call.body or None, dict(call.query), dict(call.headers)
     return http.build_request(
-        call.method, call.path, content=call.body or None, params=dict(call.query), headers=dict(call.headers)
+        call.method, call.path, content=content, params=query, headers=headers, timeout=call.seconds
     )

@@ -85,6 +85,11 @@ def test_validate_says_by_its_status_whether_all_are_usable(chats: Path, text: s
     assert sorted(chats.parent.iterdir()) == before
 
 
+def test_validate_says_why_nothing_is_no_success(chats: Path) -> None:
+    chats.write_text("")
+    assert "chats.jsonl holds no conversation" in " ".join(run("validate", chats).stderr.replace("\n", "").split())
+
+
 def test_validate_strict_stops_at_the_first(chats: Path) -> None:
     result = run("validate", chats, "--strict", "--json")
     assert (result.exit_code, result.stdout) == (1, "")

@@ -49,3 +49,16 @@ def test_json_carries_the_key(tmp_path: Path) -> None:
 def test_misuse_is_named(tmp_path: Path, words: tuple[str, ...], status: int, said: str) -> None:
     shown = handoff(*words, "--keys", str(tmp_path / "none.json"), status=status)
     assert said in " ".join(shown.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("none", "lets the service ask for no key"), ("missing/keys.json", "there is no folder missing")],
+)
+def test_a_file_that_no_service_would_read_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HANDOFF_KEYS", path)
+    assert said in " ".join(handoff("add", "chat", "--role", "read", status=2).replace("│", " ").split())
+    assert list(tmp_path.iterdir()) == []

@@ -72,6 +72,11 @@ def test_a_bad_record_is_named_and_nothing_is_written(data: Path, tmp_path: Path
 MISUSE = {
     "counts of nothing": (["predict", ".", "--json"], 2, "without it stdout is JSON Lines"),
     "no such file": (["predict", "nowhere.jsonl"], 2, "nowhere.jsonl"),
+    "a file of another kind": (
+        ["predict", ".", "--out", "p.csv"],
+        2,
+        "p.csv ends in none of .jsonl, .jsonl.gz, .parquet",
+    ),
     "explanations of short rows": (["predict", ".", "--every-message", "--explain"], 2, "hold no indicators"),
 }
 

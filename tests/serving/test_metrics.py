@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -82,3 +84,14 @@ def test_a_killed_workers_gauges_are_forgotten(tmp_path: Path, monkeypatch: pyte
     assert _forget_dead_workers() == (dead,)
     assert [file.exists() for file in files] == [False, True, True, True, True, True]
     assert _forget_dead_workers() == (dead,)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a zombie from a process")
+def test_a_worker_that_nobody_has_reaped_is_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    with subprocess.Popen(["sleep", "60"]) as worker:
+        (tmp_path / f"gauge_livesum_{worker.pid}.db").touch()
+        assert _forget_dead_workers() == ()
+        worker.kill()
+        os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is left as it is
+        assert _forget_dead_workers() == (worker.pid,)

@@ -83,13 +83,19 @@ def test_the_file_is_for_its_owner_only(sqlite_url: str, stores: Open, tmp_path:
 
 def test_names_are_sealed_with_the_secret(url: str, stores: Open) -> None:
     stores(url, secret="one").append_message("c-1", said("Hello", 1), FACTS)
-    for other in ("another", None):
-        with pytest.raises(BadInput, match="HANDOFF_STORE_KEY is another than when this store was made"):
+    for other, problem in (("another", "is another than when this store was made"), (None, "is not set, but this")):
+        with pytest.raises(BadInput, match=f"HANDOFF_STORE_KEY {problem}"):
             stores(url, secret=other)
     again = stores(url, secret="one")
     again.append_message("c-1", said("Belmonte here", 2))
     found = again.conversation("c-1")
     assert found is not None and found.messages[1].text == "[name] here"
+
+
+def test_a_secret_that_comes_too_late_is_called_that(url: str, stores: Open) -> None:
+    stores(url, secret=None).append_message("c-1", said("Hello", 1), FACTS)
+    with pytest.raises(BadInput, match="HANDOFF_STORE_KEY is set, but this store was made without one; leave it out"):
+        stores(url, secret="late")
 
 
 def test_a_seal_is_good_for_its_conversation_only(store: Store) -> None:

@@ -93,15 +93,16 @@ def export_conversations_command(
     Training takes a conversation without an outcome for one that needed nobody. So those are left out of which neither
     an outcome was reported nor a human took over; --unfinished writes them, too.
 
-    Texts come as they are stored: personal data stays masked, and the customer's name is "[name]". With
-    HANDOFF_STORE_KEY or without, nothing is unsealed, nor are texts written that HANDOFF_KEEP_RAW_TEXT kept. An id that
+    Texts come as they are stored: personal data stays masked, and the customer's name is "[name]".
+    Nothing is unsealed, though the store opens with the HANDOFF_STORE_KEY that it was made with only, nor are texts
+    written that HANDOFF_KEEP_RAW_TEXT kept. An id that
     held personal data comes as its masked form with a hash, the same every time, so that records still join; others
     come as they were sent. Decisions are not in it (`handoff export decisions`), nor opinions on them (agree), and what
     was only ever sent to /predict is not stored as a conversation.
 
     Example: `handoff export conversations --out conversations.jsonl --since 2026-03-01`
     """
-    from handoff.store.transcripts import ENDINGS
+    from handoff.formats import ENDINGS
 
     if not out.name.endswith(ENDINGS):
         raise typer.BadParameter(f"{out.name} ends in none of {', '.join(ENDINGS)}", param_hint="--out")

@@ -17,8 +17,20 @@ from handoff.commands._console import console, print_json
 from handoff.settings import KEYS_FILE
 
 RoleOption = StrEnum("RoleOption", {role: role for role in ROLES})  # type: ignore[misc]  # from the one list of roles
+
+
+def _file(path: Path) -> Path:
+    """A file of keys that the service would read. A folder that is not there is a slip, and none is made."""
+    if str(path).lower() == "none":
+        raise typer.BadParameter(f"'{path}' lets the service ask for no key; name the file of keys")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}; make it, or name another file")
+    return path
+
+
 FileOption = Annotated[
-    Path, typer.Option("--keys", envvar="HANDOFF_KEYS", dir_okay=False, help="The file of all keys.")
+    Path,
+    typer.Option("--keys", envvar="HANDOFF_KEYS", dir_okay=False, help="The file of all keys.", callback=_file),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 

@@ -16,6 +16,7 @@ from handoff.commands._app import app
 from handoff.commands._console import console, print_json, progress
 from handoff.commands._judge import ChampionsOption, VersionOption, judge_of
 from handoff.decision import Answer
+from handoff.formats import ENDINGS
 from handoff.policy import ACTIONS, Action
 from handoff.transcript import Conversation
 
@@ -38,7 +39,7 @@ def predict_command(
     model: VersionOption = None,
     models: ChampionsOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Where to write; Parquet for .parquet.", dir_okay=False)
+        Path | None, typer.Option("--out", help="The file: .jsonl, .jsonl.gz or .parquet.", dir_okay=False)
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Indicators at any probability.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --out: print the counts as JSON.")] = False,
@@ -56,6 +57,8 @@ def predict_command(
         raise typer.BadParameter("rows of --every-message hold no indicators", param_hint="--explain")
     if as_json and out is None:
         raise typer.BadParameter("counts what --out wrote; without it stdout is JSON Lines", param_hint="--json")
+    if out is not None and not out.name.endswith(ENDINGS):
+        raise typer.BadParameter(f"{out.name} ends in none of {', '.join(ENDINGS)}", param_hint="--out")
     judge = judge_of(model, models, routing=not every_message)
     with progress("conversations") as step:
         found = predictions(judge, _counted(file, step), every_message=every_message, explain=explain)

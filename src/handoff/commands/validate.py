@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from handoff.commands._app import app
-from handoff.commands._console import print_json, progress
+from handoff.commands._console import complain, print_json, progress
 from handoff.commands._transcripts import FORMATS_HELP, MAP_HELP, print_summary, source_of
 from handoff.ingest import validate
 
@@ -31,5 +31,7 @@ def validate_command(
     with progress("conversations") as step:
         summary = validate(source, step)
     print_json(summary) if as_json else print_summary(summary)
+    if not summary.conversations and not summary.rejects:
+        complain(f"{path} holds no conversation; is it the right file, and the right --format?")
     if summary.rejects or not summary.conversations:
         raise typer.Exit(1)

@@ -20,7 +20,7 @@ from handoff.formats.dbdc3 import read_dbdc3
 from handoff.formats.delimited import read_delimited
 from handoff.formats.intercom import read_intercom
 from handoff.formats.kind import no_record
-from handoff.formats.native import NativeWriter, read_native
+from handoff.formats.native import ENDINGS, NativeWriter, read_native
 from handoff.formats.parquet import ParquetWriter, read_parquet
 from handoff.formats.queries import read_banking77, read_clinc150, read_hint3
 from handoff.formats.record import Found, Record, Reject, rejected_duplicate
@@ -30,6 +30,7 @@ from handoff.formats.zendesk import read_zendesk
 from handoff.transcript import Conversation
 
 __all__ = [
+    "ENDINGS",
     "FORMATS",
     "REJECTS_FILE",
     "ColumnMap",

@@ -15,6 +15,9 @@ from handoff.formats.record import Record, Reject
 from handoff.formats.source import Line, lines
 from handoff.transcript import parse
 
+# Of the files that are written, JSON Lines by this writer or Parquet by the other.
+ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
+
 
 def read_native(path: Path) -> Iterator[Record]:
     """Conversations as in the README, one JSON object a line; blank lines are passed over."""

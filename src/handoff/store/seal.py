@@ -51,8 +51,17 @@ def seal_of(connection: Connection, secret: str | None) -> Seal:
     kept = connection.execute(select(seals.c.material, seals.c.proof)).one()
     key = _key(kept.material, secret)
     if not hmac.compare_digest(_proof(key), kept.proof):
-        raise BadInput("HANDOFF_STORE_KEY is another than when this store was made; set the one it was made with")
+        made_without = hmac.compare_digest(_proof(_key(kept.material, None)), kept.proof)
+        raise BadInput(_mismatch(secret is not None, made_without))
     return Seal(key)
+
+
+def _mismatch(is_set: bool, made_without: bool) -> str:
+    if made_without:
+        return "HANDOFF_STORE_KEY is set, but this store was made without one; leave it out, or begin another store"
+    if not is_set:
+        return "HANDOFF_STORE_KEY is not set, but this store was made with one; set the one it was made with"
+    return "HANDOFF_STORE_KEY is another than when this store was made; set the one it was made with"
 
 
 def _key(material: bytes, secret: str | None) -> bytes:

@@ -13,8 +13,6 @@ from handoff.store.export import whole
 from handoff.transcript import Conversation, parse, to_json
 from handoff.transcript.outcomes import is_recorded
 
-ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
-
 
 class Transcripts(msgspec.Struct, frozen=True):
     """How many conversations were written, with an outcome that was reported and without one, and how many were not:
@@ -38,7 +36,7 @@ def export_conversations(
     unfinished: bool = False,
     step: Callable[[], None] = lambda: None,
 ) -> Transcripts:
-    """Write them to a file, named as in ENDINGS, that appears whole or not at all; `step` is called once for each.
+    """Write them to a file, named as in `ENDINGS`, that appears whole or not at all; `step` is called once for each.
 
     Without `unfinished` those are left out of which neither an outcome was reported nor a human took over: training
     takes a conversation without an outcome for one that needed nobody.
