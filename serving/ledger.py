@@ -85,7 +85,7 @@ class Ledger:
             return
         try:
             await asyncio.wait_for(asyncio.wrap_future(self._store.submit(records)), LOG_SECONDS)
-            self._trouble = None
+            self._works()
         except TimeoutError:
             self._store.keep(records)
             self._note(StoreUnavailable("the decision log does not keep up; the decisions stay in line"))
@@ -145,7 +145,7 @@ class Ledger:
         with suppress(*NOT_STORED):
             self._store.outcomes("")
             if self._store.outage is None:
-                self._trouble = None
+                self._works()
 
     def close(self) -> None:
         """Store what is in line."""
@@ -199,7 +199,7 @@ class Ledger:
         except NOT_STORED as error:
             self._note(error)
             return self._add_unstored(new, explain, request_id)
-        self._trouble = None
+        self._works()
         return answer
 
     def _add_unstored(self, new: NewMessage, explain: bool, request_id: str) -> Answer:
@@ -223,8 +223,17 @@ class Ledger:
         except NOT_STORED as error:
             self._note(error)
             raise _later("the outcome was not stored; see /status") from None
-        self._trouble = None
+        self._works()
         return recorded
+
+    def _works(self) -> None:
+        """What was in the way has passed."""
+        if self._trouble is None:  # nearly always
+            return
+        with self._noting:
+            known, self._trouble = self._trouble, None
+        if known is not None:
+            log.info("the store works again, after %.0f s", (datetime.now(UTC) - known.since).total_seconds())
 
     def _note(self, error: Exception) -> None:
         """Our own errors say what is wrong; others may quote values, so only their kind is told."""

@@ -60,7 +60,9 @@ def write_json_lines(settings: Settings) -> None:
         return
     formatter = JsonLines(settings.store_key)
     for name in (None, "bentoml", "uvicorn.error", "circus"):
-        for handler in logging.getLogger(name).handlers:
+        logger = logging.getLogger(name)
+        logger.propagate = not logger.handlers  # else the root's would write the same line once more
+        for handler in logger.handlers:
             handler.setFormatter(formatter)
 
 

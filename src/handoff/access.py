@@ -61,7 +61,9 @@ def read_keys(path: Path) -> tuple[Key, ...]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=KeyFile).keys
     except FileNotFoundError:
-        raise BadInput(f"{path}: no such file of keys; make one with 'handoff keys add NAME --role predict'") from None
+        raise BadInput(
+            f"{path}: no such file of keys; make one with 'handoff keys add NAME --role predict --keys {path}'"
+        ) from None
     except OSError as error:
         raise BadInput(f"{path}: the keys cannot be read ({error.strerror})") from None
     except (msgspec.DecodeError, UnicodeError) as error:

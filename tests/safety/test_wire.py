@@ -40,6 +40,11 @@ def test_what_does_not_come_is_not_waited_for(short: Running, sent: bytes, statu
     assert b"x-content-type-options: nosniff" in answer
 
 
+def complaints(service: Running) -> int:
+    """How often the log says that something was no request."""
+    return service.output.read_text("utf-8").count("Invalid HTTP request")
+
+
 @pytest.mark.parametrize(
     "sent",
     [
@@ -51,7 +56,9 @@ def test_what_does_not_come_is_not_waited_for(short: Running, sent: bytes, statu
     ids=["words", "a version that is none", "a header's name with a space", "TLS"],
 )
 def test_what_is_no_request_is_answered_as_any_error(short: Running, sent: bytes) -> None:
+    before = complaints(short)
     head, _, body = exchange(short.port, sent, leave=False).partition(b"\r\n\r\n")
+    assert complaints(short) == before + 1
     assert head.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n")
     assert b"x-content-type-options: nosniff" in head and b"connection: close" in head
     assert json.loads(body) == {"error": "This is no HTTP request", "detail": []}

@@ -399,6 +399,7 @@ def test_a_store_that_comes_back_gets_what_waited(tmp_path: Path) -> None:
         assert "store" in problems(it)
         folder.mkdir()
         assert until(lambda: "store" not in problems(it))
+        assert it.output.read_text("utf-8").count("the store works again") == 1
     done = subprocess.run([str(HANDOFF), "export", "decisions", "--store", url, "--out", "d.parquet"], cwd=tmp_path,
                           env=clean_environment(), capture_output=True, text=True, timeout=60)  # fmt: skip
     assert "1 decisions" in done.stdout, done.stderr

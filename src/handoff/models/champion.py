@@ -71,7 +71,11 @@ def promote(name: Name, version: str, root: Path) -> Champion:
 def rollback(name: Name, root: Path) -> Champion:
     """Make the version that was champion before it champion again. Raises `BadModel` when there was none."""
     before = champion(name, root)
-    if before is None or not before.previous:
+    if before is None:
+        raise BadModel(
+            f"{root / name / CHAMPION_FILE}: missing, so there is no earlier champion either; promote a version"
+        )
+    if not before.previous:
         raise BadModel(f"{root / name / CHAMPION_FILE}: no earlier champion to go back to")
     return _crown(name, before.previous[0], root, before.previous[1:])
 

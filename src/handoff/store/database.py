@@ -58,6 +58,7 @@ class Database:
         self._seal: Seal | None = None
         self._preparing, self._writing = threading.Lock(), threading.Lock()
         self._down_until = -math.inf
+        self._down_because = ""
         self._watchdog = Watchdog()
         self._engine = _sqlite(self.url, seconds) if self.is_sqlite else _postgresql(self.url, seconds)
         # Nothing is read twice that must stay the same: each statement by itself saves beginning and ending.
@@ -196,10 +197,10 @@ class Database:
 
     def _check_not_down(self) -> None:
         if self._clock() < self._down_until:
-            raise self._unavailable("did not work a moment ago")
+            raise self._unavailable(f"did not work a moment ago ({self._down_because})")
 
     def _failed(self, problem: str) -> StoreUnavailable:
-        self._down_until = self._clock() + PAUSE_SECONDS
+        self._down_until, self._down_because = self._clock() + PAUSE_SECONDS, problem
         return self._unavailable(problem)
 
     def _unavailable(self, problem: str) -> StoreUnavailable:
