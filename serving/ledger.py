@@ -198,15 +198,15 @@ class Ledger:
             raise Refused(409, "The message contradicts one that is there", inside_message(error.problem)) from None
         except NOT_STORED as error:
             self._note(error)
-            return self._add_unstored(new, explain, request_id)
+            return self._add_unstored(new, key, explain, request_id)
         self._works()
         return answer
 
-    def _add_unstored(self, new: NewMessage, explain: bool, request_id: str) -> Answer:
+    def _add_unstored(self, new: NewMessage, key: str | None, explain: bool, request_id: str) -> Answer:
         assert self._live is not None
         try:
             return self._live.add_unstored(
-                new.conversation_id, new.message, new.facts, explain=explain, request_id=request_id
+                new.conversation_id, new.message, new.facts, key=key, explain=explain, request_id=request_id
             )
         except StoreUnavailable as error:  # the conversation is busy
             raise _later(str(error)) from None

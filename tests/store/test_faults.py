@@ -291,6 +291,50 @@ def test_without_the_store_what_is_remembered_is_enough(
         assert answer == JUDGE.answer(conversation)
 
 
+@pytest.mark.parametrize("how", ["id", "key", "nothing"])
+def test_a_message_that_comes_again_while_the_store_is_away_is_not_heard_twice(
+    sqlite_url: str, stores: Open, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    store = stores(sqlite_url)
+    live, key = LiveConversations(store, JUDGE), "k-2" if how == "key" else None
+    first, second = said("How do I export my invoices?", 1), said("Where do I set the currency of my shop?", 2)
+    if how != "id":
+        first, second = (msgspec.structs.replace(each, message_id=None) for each in (first, second))
+    live.add("c-1", first, key=None if key is None else "k-1")
+    before = live.add("c-1", second, key=key)
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(store.database, "read", away)
+    assert live.add_unstored("c-1", second, key=key) == before
+    if how != "nothing":  # an older one is known by its name
+        assert live.add_unstored("c-1", first, key=None if key is None else "k-1") == before
+    assert live.add_unstored("c-1", said("Anybody?", 3), key="k-3") != before
+
+
+def test_an_answer_stands_where_the_disk_fails_right_after_it(
+    sqlite_url: str, stores: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stores(sqlite_url)
+    live = LiveConversations(store, JUDGE)
+    message = said("I want a refund", 1)
+
+    def slow() -> None:
+        raise StoreUnavailable("the disk is slow")
+
+    monkeypatch.setattr(store.database, "flush", slow)
+    answer = live.add("c-1", message)
+    assert answer.recommendation.action == "escalate_now"
+    monkeypatch.undo()
+    assert live.add("c-1", message) == answer
+    store.close()
+    again = stores(sqlite_url)
+    assert len(again.decisions("c-1")) == 1
+    found = again.conversation("c-1")
+    assert found is not None and len(found.messages) == 1
+
+
 def test_without_the_store_a_message_alone_is_answered_with_its_facts(url: str, stores: Open) -> None:
     live = LiveConversations(stores(url), JUDGE)
     (conversation,) = talks(1, 44)

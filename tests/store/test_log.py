@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from handoff.store import DecisionRecord, Store, decision_record, log
 from handoff.store.database import Database
 from handoff.store.decisions import insert_decisions
 from handoff.store.log import DecisionLog
+from handoff.store.spill import Spill
 from tests.build import conversation
 from tests.store.conftest import Open
 from tests.store.talk import RULES_ONLY
@@ -194,6 +196,56 @@ def test_a_record_that_no_table_takes_does_not_keep_back_the_others(
         assert isinstance(writer.submit([bad]).exception(timeout=20), exc.DataError)
     assert len(store.decisions("c-1")) == 2
     assert f"decision {bad.id} cannot be stored: DataError" in caplog.text
+
+
+def test_whoever_brings_several_learns_of_the_first_that_no_table_takes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = decided(DISPUTE)
+
+    def picky(connection: Connection, records: Sequence[DecisionRecord]) -> None:
+        if bad in records:
+            raise exc.DataError("INSERT", None, ValueError())
+        insert_decisions(connection, records)
+
+    monkeypatch.setattr(log, "insert_decisions", picky)
+    with logging_to(store.database) as writer:
+        told = writer.submit([bad, decided(CALM), decided(DISPUTE)])
+        assert isinstance(told.exception(timeout=20), exc.DataError)
+        writer.submit([decided(CALM)]).result(timeout=20)
+    assert len(store.decisions("c-1")) == 3
+
+
+@pytest.mark.parametrize("trouble", [exc.DataError("INSERT", None, ValueError()), UnicodeError()], ids=["row", "any"])
+def test_a_store_that_goes_away_between_one_record_and_the_next_loses_none(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trouble: Exception
+) -> None:
+    errors: list[Exception | None] = [trouble, None, StoreUnavailable("away for a moment")]
+
+    def faulty(connection: Connection, records: Sequence[DecisionRecord]) -> None:
+        if errors and (error := errors.pop(0)) is not None:
+            raise error
+        insert_decisions(connection, records)
+
+    monkeypatch.setattr(log, "insert_decisions", faulty)
+    spill = Spill(tmp_path / "spill")
+    with logging_to(store.database, spill=spill, pause_seconds=0.05) as writer:
+        told = writer.submit([decided(DISPUTE) for _ in range(3)])
+        assert isinstance(told.exception(timeout=20), StoreUnavailable)
+        assert spill.kept == 2, "those that are not stored are on disk when this is told"
+    assert len(store.decisions("c-1")) == 3
+    assert spill.kept == 0
+
+
+def test_a_disk_that_does_not_let_go_of_what_is_stored_stops_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spill = Spill(tmp_path / "spill")
+    monkeypatch.setattr(spill, "forget", lambda records: os.unlink(tmp_path / "nowhere"))
+    with logging_to(store.database, spill=spill) as writer:
+        for _ in range(2):
+            writer.submit([decided(DISPUTE)]).result(timeout=20)
+    assert "stay on this machine's disk, too" in caplog.text
 
 
 def test_a_record_that_went_through_unheard_is_there_once(store: Store) -> None:

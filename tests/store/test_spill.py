@@ -14,7 +14,7 @@ import pytest
 from handoff.errors import StoreUnavailable
 from handoff.store import LiveConversations, Store
 from handoff.store.decisions import DecisionRecord
-from handoff.store.spill import Spill
+from handoff.store.spill import SUFFIX, Spill, _framed, forget_spilled
 from tests.store.talk import JUDGE, said
 from tests.store.test_log import CALM, DISPUTE, decided
 
@@ -50,6 +50,24 @@ def test_what_was_kept_and_not_stored_is_found_by_the_next(tmp_path: Path) -> No
     assert heir.kept == 1
     heir.forget(found[1:])
     assert not tmp_path.exists(), "and the empty folder goes"
+
+
+@pytest.mark.parametrize(
+    "rest", [bytes(64), b"\x00\x00\x00\x05hello", b"\x00\x00\x00\x01\x90"], ids=["zeros", "words", "else"]
+)
+def test_a_file_that_cannot_be_read_to_its_end_is_set_aside_and_what_can_be_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rest: bytes
+) -> None:
+    record = decided(DISPUTE)
+    path = tmp_path / f"left{SUFFIX}"
+    path.write_bytes(_framed(record) + rest)
+    with pytest.raises(OSError, match="holds what is no decision"):
+        forget_spilled(tmp_path, lambda _: True, really=True)
+    spill = Spill(tmp_path)
+    assert ids(spill.left_over()) == [record.id]
+    assert (tmp_path / "left.damaged").read_bytes() == _framed(record) + rest
+    assert "left.damaged" in caplog.text and not path.exists()
+    assert Spill(tmp_path).left_over() == [], "and the next start is not held up by it"
 
 
 def test_nothing_is_made_before_it_is_needed(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from handoff.transcript import Message
 from handoff.transcript.types import MAX_MESSAGES
 
 MOST_KEY_CHARACTERS = 200
+# Before a key that is made up here.
+MADE = "made:"
 
 
 class Incoming(msgspec.Struct, frozen=True):
@@ -35,8 +37,19 @@ class Incoming(msgspec.Struct, frozen=True):
         if key is not None and not (0 < len(key) <= MOST_KEY_CHARACTERS and key.isprintable()):
             raise BadRecord(Problem("key", "not usable", f"1 to {MOST_KEY_CHARACTERS} printable characters"))
         if key is None and fitted.message_id is None:
-            key = f"made:{uuid.uuid4().hex}"  # a second try after a lost connection must find the first
+            key = f"{MADE}{uuid.uuid4().hex}"  # a second try after a lost connection must find the first
         return cls(conversation_id, fitted, facts, key)
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether its caller has given it neither an id nor a key."""
+        return self.message.message_id is None and (self.key is None or self.key.startswith(MADE))
+
+    def repeats(self, before: Incoming) -> bool:
+        """Whether it has the id or the key of that message. Ids stand above keys."""
+        if self.message.message_id is not None or before.message.message_id is not None:
+            return self.message.message_id == before.message.message_id
+        return self.key == before.key
 
     def masked(self, header: Header) -> Message:
         """The message with personal data masked, by the name known from before and by the one it brings."""

@@ -58,10 +58,11 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """The answer, and the state to go on with; None where none was needed."""
+    """The answer, the state to go on with (None where none was needed), and the decision where it is a new one."""
 
     answer: Answer
     running: Running | None
+    record: DecisionRecord | None = None
 
 
 class LiveConversations:
@@ -107,8 +108,24 @@ class LiveConversations:
             if done.running is not None:
                 self._remember(done.running)
         if done.answer.recommendation.action in ESCALATING:
-            self._store.database.flush()
+            self._flush(done)
         return msgspec.structs.replace(done.answer, conversation_id=conversation_id, request_id=request_id)
+
+    def _flush(self, done: Done) -> None:
+        """Have it on disk. Where the store fails in this very moment, all is in it, but may not outlive the machine;
+        the decision shall."""
+        try:
+            self._store.database.flush()
+        except StoreUnavailable:
+            if done.record is None:
+                raise
+            self._keep(done.record)
+
+    def _keep(self, record: DecisionRecord) -> None:
+        """Have the decision on this machine's disk if it escalates, and in line for the store if there is room."""
+        self._store.keep([record])
+        with suppress(Overloaded, StoreUnavailable):
+            self._store.put([record])
 
     def add_unstored(
         self,
@@ -116,6 +133,7 @@ class LiveConversations:
         message: Message,
         facts: Facts = UNKNOWN,
         *,
+        key: str | None = None,
         explain: bool = False,
         request_id: str | None = None,
     ) -> Answer:
@@ -123,21 +141,20 @@ class LiveConversations:
 
         The message is not stored. The decision waits in line for the store, if there is room.
         """
-        asked = self._asked(conversation_id, message, facts, None, explain, request_id)
+        asked = self._asked(conversation_id, message, facts, key, explain, request_id)
         incoming = asked.incoming
         with self._turn(incoming.conversation_id):
             running = self._take(incoming.conversation_id) or Running(
                 self._unstored_header(incoming), self._judge.rules
             )
-            if running.adrift_by != incoming.message:
+            if not running.has_heard(incoming):
                 heard = running.standing.moment.index + 1 if running.standing is not None else 0
                 running.take_in([self._entry(incoming, running.header, f"m{heard + 1}").kept])
-                running.adrift_by = incoming.message
+                running.came.append(incoming)
+                running.is_adrift = True
             answer, record = self._concluded(running, asked, {})
             self._remember(running)
-        self._store.keep([record])
-        with suppress(Overloaded, StoreUnavailable):
-            self._store.put([record])
+        self._keep(record)
         return msgspec.structs.replace(answer, conversation_id=conversation_id, request_id=request_id)
 
     def _asked(
@@ -212,13 +229,15 @@ class LiveConversations:
         try:
             appended = write(lambda c: rows.append(c, seal, header, entry))
         except StoreUnavailable:
-            running.adrift_by = asked.incoming.message
+            running.came.append(asked.incoming)
+            running.is_adrift = True
             self._remember(running)
             raise
         if not appended:
             return None
         running.header = rows.after(header, entry)
-        return Done(answer, running)
+        running.came.append(asked.incoming)
+        return Done(answer, running, entry.decision)
 
     def _answered_before(self, asked: Asked, read: Run) -> Answer | None:
         """What was answered with the message; what would have been, where it was appended without an answer. None when

@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 
 from handoff.errors import BadInput, Overloaded, StoreUnavailable
 from handoff.store.database import PAUSE_SECONDS, Database
@@ -35,10 +34,11 @@ Stored = Future[None]
 
 
 class _Waiting(msgspec.Struct):
-    """A decision in line; `stored` only where somebody waits."""
+    """A decision in line; `stored` only where somebody waits for it and others, of which it may be the last."""
 
     record: DecisionRecord
-    stored: Stored | None
+    stored: Stored | None = None
+    is_last: bool = False
 
 
 class DecisionLog:
@@ -90,13 +90,13 @@ class DecisionLog:
         if not records:
             stored.set_result(None)
             return stored
-        # Stored in order, so the last one's end is the end of all.
-        self._put([*(_Waiting(r, None) for r in records[:-1]), _Waiting(records[-1], stored)])
+        # Stored in order, so that with the last one all are.
+        self._put([*(_Waiting(r, stored) for r in records[:-1]), _Waiting(records[-1], stored, is_last=True)])
         return stored
 
     def put(self, records: Sequence[DecisionRecord]) -> None:
         """Take the records on, all or none, with nobody waiting for them. Raises `Overloaded`."""
-        self._put([_Waiting(record, None) for record in records])
+        self._put([_Waiting(record) for record in records])
 
     def take_over(self) -> int:
         """Store what killed processes have left in the folder of the spill, too; how many decisions that were."""
@@ -119,8 +119,8 @@ class DecisionLog:
             return
         try:
             self._spill.keep(escalating)
-        except OSError as error:
-            log.error("%d escalations are in memory only: %s", len(escalating), error.strerror)
+        except (OSError, ValueError) as error:  # ValueError: a record that cannot be written down
+            log.error("%d escalations are in memory only: %s", len(escalating), type(error).__name__)
 
     def close(self, seconds: float = CLOSE_SECONDS) -> int:
         """Store what is in line, trying for so long, and stop.
@@ -186,17 +186,21 @@ class DecisionLog:
     def _store(self, batch: list[_Waiting]) -> None:
         try:
             self._write(batch)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, BadInput) as error:
             self._put_back(batch, error)
-            return
-        except BadInput as error:  # a database that is not ours, or another secret: it may still be put right
-            self._put_back(batch, StoreUnavailable(str(error)))
-            return
-        except SQLAlchemyError:
+        except Exception:  # of one record, which no table takes: the thread must outlive it
             self._store_one_by_one(batch)
+        else:
+            self._are_stored(batch)
+
+    def _are_stored(self, batch: Sequence[_Waiting]) -> None:
+        """All of these are in the store, or will never be."""
         self._outage, self._writing = None, 0
         if self._spill is not None:
-            self._spill.forget([item.record for item in batch])
+            try:
+                self._spill.forget([item.record for item in batch])
+            except OSError as error:  # they are stored once more at the next start, which changes nothing
+                log.error("decisions that are stored stay on this machine's disk, too: %s", error.strerror)
         _tell(batch)
 
     def _write(self, batch: Sequence[_Waiting]) -> None:
@@ -204,30 +208,39 @@ class DecisionLog:
         durable = any(record.escalates for record in records)
         self._database.write(lambda connection: insert_decisions(connection, records), durable=durable)
 
-    def _put_back(self, batch: list[_Waiting], error: StoreUnavailable) -> None:
+    def _put_back(self, batch: Sequence[_Waiting], error: StoreUnavailable | BadInput) -> None:
+        """A database that is not ours, or another secret (`BadInput`), may still be put right, too."""
+        outage = error if isinstance(error, StoreUnavailable) else StoreUnavailable(str(error))
         with self._changed:
             # Those who come now learn at once that they need not wait.
-            self._outage = error
+            self._outage = outage
             self.keep([item.record for item in (*batch, *self._line)])
-            _tell([*batch, *self._line], error)
+            _tell([*batch, *self._line], outage)
             self._line.extendleft(reversed(batch))
             self._writing = 0
 
-    def _store_one_by_one(self, batch: list[_Waiting]) -> None:
+    def _store_one_by_one(self, batch: Sequence[_Waiting]) -> None:
         """One record that no table takes must not keep back the others."""
-        for item in batch:
+        for place, item in enumerate(batch):
             try:
                 self._write([item])
-            except (SQLAlchemyError, StoreUnavailable) as error:
+            except (StoreUnavailable, BadInput) as error:
+                self._are_stored(batch[:place])
+                self._put_back(batch[place:], error)
+                return
+            except Exception as error:
                 log.error("decision %s cannot be stored: %s", item.record.id, type(error).__name__)
                 _tell([item], error)
+        self._are_stored(batch)
 
 
 def _tell(items: Sequence[_Waiting], error: Exception | None = None) -> None:
-    """Tell whoever waits how it ended; nobody waits any more then."""
+    """Tell whoever waits how it ended, once: that all are stored when the last of them is, or the first error."""
     for item in items:
         stored, item.stored = item.stored, None
-        if stored is None or not stored.set_running_or_notify_cancel():
+        if stored is None or stored.done() or (error is None and not item.is_last):
+            continue
+        if not stored.set_running_or_notify_cancel():
             continue
         if error is None:
             stored.set_result(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
@@ -14,11 +15,15 @@ from handoff.rules import RuleBook
 from handoff.store import conversations as rows
 from handoff.store.conversations import Entry, Glance, Header, Kept
 from handoff.store.facts import masked
+from handoff.store.incoming import Incoming
 from handoff.store.places import Place
 from handoff.store.seal import Seal
-from handoff.transcript import Message
 
 T = TypeVar("T")
+
+
+# Of so many messages it is known that they came, where the store cannot be asked.
+MOST_CAME = 8
 
 
 class Run(Protocol):
@@ -30,16 +35,18 @@ class Run(Protocol):
 class Running:
     """The state of one conversation after its newest message: as much as the next answer needs, and no more.
 
-    `header` says how much of the store is in here. `adrift_by` is a message that is in here, but not in the store.
+    `header` says how much of the store is in here, `is_adrift` whether something is that is not in the store. `came`
+    are the newest messages that this worker was asked about, as they came.
     """
 
-    __slots__ = ("_follower", "_newest", "_progress", "adrift_by", "header", "rules", "standing")
+    __slots__ = ("_follower", "_newest", "_progress", "came", "header", "is_adrift", "rules", "standing")
 
     def __init__(self, header: Header, rules: RuleBook, known: Iterable[Kept] = ()) -> None:
         bare = header.as_conversation(())
         self.header, self.rules = header, rules
         self.standing: Standing | None = None
-        self.adrift_by: Message | None = None
+        self.is_adrift = False
+        self.came: deque[Incoming] = deque(maxlen=MOST_CAME)
         self._follower, self._progress = Follower(bare.facts, bare.locale), Progress(rules, bare)
         self._newest: Place | None = None
         self.take_in(known)
@@ -49,6 +56,15 @@ class Running:
         for its_place, each in sorted(rows.placed(known, self._newest)):
             self.standing = self._progress.step(self._follower.add(each.message))
             self._newest = its_place
+
+    def has_heard(self, incoming: Incoming) -> bool:
+        """Whether the message is in here, and comes once more: by its id or key, else by being what came last."""
+        newest = None if self.standing is None else self.standing.moment.message.message_id
+        if incoming.message.message_id is not None and incoming.message.message_id == newest:
+            return True
+        if incoming.is_unnamed:
+            return bool(self.came) and self.came[-1].message == incoming.message
+        return any(map(incoming.repeats, self.came))
 
     def are_next(self, known: Iterable[Kept]) -> bool:
         """Whether all of these belong behind all that are in here."""
@@ -90,13 +106,14 @@ def moved_on(running: Running, entry: Entry, read: Run) -> Running:
         msgspec.structs.replace(header, facts=entry.facts, name=entry.name), running.rules, [*known, entry.kept]
     )
     anew.header = header
+    anew.came.extend(running.came)
     return anew
 
 
 def _can_go_on(running: Running, seen: Glance, rules: RuleBook) -> bool:
     header = running.header
     return (
-        running.adrift_by is None
+        not running.is_adrift
         and running.rules is rules
         and header.revision == seen.revision
         and header.messages <= seen.messages

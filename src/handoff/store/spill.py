@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import threading
 import uuid
@@ -20,12 +21,14 @@ import msgspec
 
 from handoff.store.decisions import DecisionRecord
 
-SUFFIX = ".spill"
+SUFFIX, DAMAGED = ".spill", ".damaged"
 # MessagePack keeps NaN, which stands for a missing feature; JSON knows none.
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(DecisionRecord)
 _LENGTH_BYTES = 4
 # About a hundred thousand escalations; an outage must not fill the disk.
 MOST_BYTES = 256 * 2**20
+
+log = logging.getLogger("bentoml.handoff")
 
 
 class Spill:
@@ -73,13 +76,18 @@ class Spill:
                     self._folder.rmdir()
 
     def left_over(self) -> list[DecisionRecord]:
-        """What processes that are gone have left; from now on this one's. Raises OSError."""
+        """What processes that are gone have left; from now on this one's. A file that cannot be read to its end is set
+        aside under another name. Raises OSError."""
         found: list[DecisionRecord] = []
         for path in self._folder.glob(f"*{SUFFIX}"):
             with suppress(FileNotFoundError, BlockingIOError), _held(path) as content:
-                records = _records(content)
+                records, is_damaged = _records(content)
                 self.keep(records)
-                path.unlink()
+                if is_damaged:
+                    aside = path.rename(path.with_suffix(DAMAGED))
+                    log.error("%s holds what is no decision; it is kept as %s, %d were read", path, aside, len(records))
+                else:
+                    path.unlink()
                 found += records
         return found
 
@@ -115,13 +123,13 @@ def forget_spilled(folder: Path, is_meant: Callable[[DecisionRecord], bool], *, 
     for path in folder.glob(f"*{SUFFIX}"):
         try:
             with _held(path) as content:
-                records = _records(content)
+                records = _sound(path, content)
                 rest = [record for record in records if not is_meant(record)]
                 free += len(records) - len(rest)
                 if really and len(rest) < len(records):
                     _replace(path, rest)
         except BlockingIOError:
-            in_use += sum(map(is_meant, _records(path.read_bytes())))
+            in_use += sum(map(is_meant, _sound(path, path.read_bytes())))
         except FileNotFoundError:  # stored by now
             continue
     return Left(free, in_use)
@@ -167,12 +175,24 @@ def _write(file: int, content: bytes) -> None:
         raise
 
 
-def _records(content: bytes) -> list[DecisionRecord]:
-    """The records, but for the last where its process was killed while it wrote."""
+def _records(content: bytes) -> tuple[list[DecisionRecord], bool]:
+    """The records, but for the last where its process was killed while it wrote; and whether the rest is none."""
     records, at = [], 0
     while at + _LENGTH_BYTES <= len(content):
         start = at + _LENGTH_BYTES
         at = start + int.from_bytes(content[at:start], "big")
         if at <= len(content):
-            records.append(_DECODER.decode(content[start:at]))
+            try:
+                records.append(_DECODER.decode(content[start:at]))
+            except msgspec.DecodeError:  # after a power cut, or of another version of this package
+                return records, True
+    return records, False
+
+
+def _sound(path: Path, content: bytes) -> list[DecisionRecord]:
+    """The records. Raises OSError where there are others than records."""
+    records, is_damaged = _records(content)
+    if is_damaged:
+        problem = "holds what is no decision; the service sets it aside when it starts"
+        raise OSError(errno.EILSEQ, problem, str(path))
     return records
