@@ -24,7 +24,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handoff.settings import read_settings
-from serving.guard import SECURITY_HEADERS, usable_id
+from serving.guard import DATA_HEADERS, usable_id
 from serving.http import Refused
 
 Asked = TypeVar("Asked")
@@ -240,7 +240,7 @@ async def _refuse(refused: Refused, scope: Scope, send: Send) -> None:
         (b"content-length", str(len(body)).encode()),
         (b"retry-after", str(refused.retry_after).encode()),
         (b"x-request-id", usable_id(given)),
-        *SECURITY_HEADERS,
+        *DATA_HEADERS,
     ]
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

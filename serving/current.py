@@ -240,8 +240,9 @@ class CurrentJudge:
         return None if trouble is None else trouble.problem
 
     def note_failure_beside(self, problem: str) -> None:
-        """Note how a model failed in a process beside this one."""
-        self._note("scoring", problem, None)
+        """Note how a model failed in a process beside this one, whose log nobody sees."""
+        if self._note("scoring", problem, None):
+            log.error("%s, in a process that works on batches", problem)
 
     def _note_failure(self, error: Exception) -> None:
         """Note where it failed, without the error's own words: they may quote a customer."""
@@ -250,10 +251,13 @@ class CurrentJudge:
         self._note("scoring", problem, None)
         log.error("%s\n%s", problem, "".join(traceback.format_tb(error.__traceback__)))
 
-    def _note(self, part: Part, problem: str, serving: str | None) -> None:
+    def _note(self, part: Part, problem: str, serving: str | None) -> bool:
+        """Whether this was not known."""
         known = self._troubles.get(part)
-        if known is None or (known.problem, known.serving) != (problem, serving):
+        is_new = known is None or (known.problem, known.serving) != (problem, serving)
+        if is_new:
             self._troubles[part] = Trouble(part, problem, self._clock(), serving)
+        return is_new
 
 
 def _stood(

@@ -36,6 +36,8 @@ PAGE_POLICY = (
     b"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 DATA_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+# Of an answer that does not come this way: refused before, or no answer to a request.
+DATA_HEADERS = ((b"content-security-policy", DATA_POLICY), *SECURITY_HEADERS, _NOT_STORED)
 
 log = logging.getLogger("bentoml.handoff")
 

@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import sys
+import traceback
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -25,8 +26,9 @@ IDLE_SECONDS = 300.0
 # Whoever asks for one answer goes first.
 LESS_URGENT_BY = 5
 LENGTH_BYTES = 8
-# Said when it can be asked; and instead of an answer, when its judge is another than the worker's.
-READY, OTHER_JUDGE = b"ready", b"other"
+# Said when it can be asked; and instead of an answer, when its judge is another than the worker's, or before where it
+# failed. No answer begins like these.
+READY, OTHER_JUDGE, FAILED = b"ready", b"other", b"failed: "
 
 
 def main() -> None:
@@ -44,7 +46,16 @@ def main() -> None:
     with suppress(BrokenPipeError):  # the worker is gone
         write_frame(told, READY)
         while comes(sys.stdin.buffer, IDLE_SECONDS) and (asked := read_frame(sys.stdin.buffer)) is not None:
-            write_frame(told, _answer(asked, current, settings))
+            write_frame(told, _told(asked, current, settings))
+
+
+def _told(asked: bytes, current: CurrentJudge, settings: Settings) -> bytes:
+    """The answer, or where it failed: without the error's own words, which might quote a customer."""
+    try:
+        return _answer(asked, current, settings)
+    except Exception as error:
+        place = "".join(traceback.format_tb(error.__traceback__))
+        return FAILED + f"{type(error).__name__}\n{place}".encode()
 
 
 def _answer(asked: bytes, current: CurrentJudge, settings: Settings) -> bytes:

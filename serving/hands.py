@@ -19,7 +19,7 @@ import msgspec
 
 from handoff.settings import Settings
 from serving.batch import Part, Told
-from serving.hand import OTHER_JUDGE, comes, read_frame, write_frame
+from serving.hand import FAILED, OTHER_JUDGE, comes, read_frame, write_frame
 
 # Of the time that a request may take. Processes that still work then are taken for lost, and the worker does the rest.
 SHARE_OF_REQUEST = 0.5
@@ -58,6 +58,9 @@ class Hand:
             write_frame(self._to, msgspec.msgpack.encode(part))
             if (frame := read_frame(self._from)) is None:
                 raise EOFError
+            if frame.startswith(FAILED):
+                log.error("a process that works on batches failed: %s", frame.removeprefix(FAILED).decode())
+                return None
             return None if frame == OTHER_JUDGE else msgspec.msgpack.decode(frame, type=Told)
         except (OSError, EOFError, ValueError) as error:  # of pipes, and of what cannot be decoded
             kind = type(error).__name__

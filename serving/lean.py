@@ -29,7 +29,7 @@ def collect_later() -> None:
 
 
 def settle_memory() -> None:
-    """Take what was loaded out of the collector's sight: at 8 callers p99 fell from 118 ms to 9 (FACTS).
+    """Take what was loaded out of the collector's sight: at 8 callers p99 fell from 118 ms to 9.
 
     What became garbage until then stays: a start leaves some 9,000 small objects, a megabyte, and takes .2 s to find
     them on a slow machine. Whoever has let go of something large collects before.

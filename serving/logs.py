@@ -1,7 +1,8 @@
 """Logs as one JSON object a line, each with the caller's request id where a request caused it.
 
-`HANDOFF_LOG_FORMAT=text` keeps BentoML's lines for people. Requests that were refused or failed are always logged,
-every other one under `HANDOFF_LOG_REQUESTS=true`. A log line never holds a text, a name or a key.
+`HANDOFF_LOG_FORMAT=text` keeps BentoML's lines for people. Requests that were refused or failed are always logged, but
+for those that would have waited too long, which are counted; every other one under `HANDOFF_LOG_REQUESTS=true`. A log
+line never holds a text, a name or a key.
 """
 
 from __future__ import annotations

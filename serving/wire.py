@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn.protocols.http.auto as auto
 
 from handoff.settings import Settings, read_settings
-from serving.guard import SECURITY_HEADERS
+from serving.guard import DATA_HEADERS, usable_id
 
 _limits = cache(read_settings)
 
@@ -89,11 +89,11 @@ class Bounds(asyncio.Protocol):
         self.turn_away(b"400 Bad Request", b"This is no HTTP request")
 
     def turn_away(self, status: bytes, why: bytes) -> None:
-        """Answer, where an answer is due, and close."""
+        """Answer, where an answer is due, and close. None is where one was given, and the body behind it goes on."""
         self.stop_waiting()
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        if self.cycle is None or (self.cycle.response_complete and not self.cycle.more_body):
             self.transport.write(_last_answer(status, why))
         self.transport.close()
 
@@ -136,7 +136,8 @@ def _last_answer(status: bytes, why: bytes) -> bytes:
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
-        *SECURITY_HEADERS,
+        (b"x-request-id", usable_id(b"")),
+        *DATA_HEADERS,
     ]
     head = b"".join(b"%b: %b\r\n" % header for header in headers)
     return b"HTTP/1.1 %b\r\n%b\r\n%b" % (status, head, body)

@@ -36,6 +36,7 @@ DEADLINE_SECONDS = 5.0
 # A batch of a thousand takes seconds, and is no advice for a chat: how long one may take, with its repetitions.
 BATCH_SECONDS = 60.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
+SHORTEST_TRY_SECONDS = 0.01
 # Too busy, or behind a proxy that found nobody: worth another try.
 TRY_AGAIN = (429, 502, 503, 504)
 BATCH = "/predict_batch"
@@ -77,7 +78,8 @@ def course(call: Call, deadline_seconds: float, clock: Any = time.monotonic) -> 
     end, pause, tries = clock() + deadline_seconds, FIRST_PAUSE_SECONDS, 0
     while True:
         tries += 1
-        came = yield msgspec.structs.replace(call, seconds=min(call.seconds, end - clock()))
+        left = max(end - clock(), SHORTEST_TRY_SECONDS)  # a pause may have overslept
+        came = yield msgspec.structs.replace(call, seconds=min(call.seconds, left))
         if isinstance(came, httpx.Response) and came.status_code not in TRY_AGAIN:
             return _content(came)
         wait = max(_asked_to_wait(came), pause * random.uniform(0.5, 1.0))

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -60,8 +61,25 @@ def test_what_is_no_request_is_answered_as_any_error(short: Running, sent: bytes
     head, _, body = exchange(short.port, sent, leave=False).partition(b"\r\n\r\n")
     assert complaints(short) == before + 1
     assert head.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n")
-    assert b"x-content-type-options: nosniff" in head and b"connection: close" in head
+    assert [name for name in HEADERS if f"\r\n{name}: ".encode() not in head] == [] and b"connection: close" in head
     assert json.loads(body) == {"error": "This is no HTTP request", "detail": []}
+
+
+def test_a_body_that_nobody_reads_is_not_answered_once_more(short: Running) -> None:
+    head = (
+        b"POST /nothing HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 200000\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", short.port), timeout=10) as connection:
+        connection.sendall(head)
+        came = connection.recv(65_536)
+        with suppress(OSError):  # it is closed while this is sent
+            for _ in range(20):
+                connection.sendall(b"x" * 1_000)
+                time.sleep(0.01)
+        with suppress(OSError):
+            while part := connection.recv(65_536):
+                came += part
+    assert came.startswith(b"HTTP/1.1 404") and came.count(b"HTTP/1.1") == 1
 
 
 def test_a_trickle_is_no_way_to_hold_a_connection(short: Running) -> None:

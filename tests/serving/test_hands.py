@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,8 +78,7 @@ def test_a_promoted_version_answers_the_whole_of_the_next_batch(served: Running)
 
 def test_what_a_killed_process_does_not_answer_the_worker_does(served: Running) -> None:
     for hand in served.hands():
-        hand.send_signal(signal.SIGSTOP)  # so that it cannot be seen to be gone before it is asked
-        os.kill(hand.pid, signal.SIGKILL)
+        hand.kill()
     answer = ask(served)
     assert len(answer.json()) == MANY
     assert until(lambda: ask(served).status_code == 200 and len(served.hands()) == 2)
@@ -145,6 +143,21 @@ def test_a_process_with_another_judge_does_not_answer(trained_models: Path, monk
     assert until(lambda: hand.is_gone)
     assert hand.ask(part) is None
     assert hand.ask(part) is None
+
+
+def test_a_process_that_fails_tells_where_and_not_what_was_said(
+    trained_models: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: Any
+) -> None:
+    monkeypatch.setenv("HANDOFF_MODELS", str(trained_models))
+    current, settings = judge_of(trained_models)
+    hand = Hand()
+    assert until(hand.is_ready, 60.0)
+    (part, *_) = parts(current, settings)
+    assert hand.ask(msgspec.structs.replace(part, elements="b-17 said so")) is None
+    assert "serving/hand.py" in caplog.text and "ValidationError" in caplog.text
+    assert "b-17" not in caplog.text + "".join(capfd.readouterr())
+    assert hand.ask(part) is not None, "and goes on"
+    hand.drop()
 
 
 def test_a_process_that_neither_reads_nor_answers_does_not_hold_the_worker(
