@@ -179,9 +179,8 @@ def test_what_is_still_in_line_at_the_end_is_counted(
         writer.put([decided(CALM)])
 
 
-def test_a_record_that_no_table_takes_does_not_keep_back_the_others(
-    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def never_stored(monkeypatch: pytest.MonkeyPatch) -> DecisionRecord:
+    """A record that no table takes, nor those that are written with it."""
     bad = decided(DISPUTE)
 
     def picky(connection: Connection, records: Sequence[DecisionRecord]) -> None:
@@ -190,6 +189,13 @@ def test_a_record_that_no_table_takes_does_not_keep_back_the_others(
         insert_decisions(connection, records)
 
     monkeypatch.setattr(log, "insert_decisions", picky)
+    return bad
+
+
+def test_a_record_that_no_table_takes_does_not_keep_back_the_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = never_stored(monkeypatch)
     with logging_to(store.database) as writer:
         writer.put([decided(CALM), bad])
         writer.submit([decided(CALM)]).result(timeout=20)
@@ -201,14 +207,7 @@ def test_a_record_that_no_table_takes_does_not_keep_back_the_others(
 def test_whoever_brings_several_learns_of_the_first_that_no_table_takes(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad = decided(DISPUTE)
-
-    def picky(connection: Connection, records: Sequence[DecisionRecord]) -> None:
-        if bad in records:
-            raise exc.DataError("INSERT", None, ValueError())
-        insert_decisions(connection, records)
-
-    monkeypatch.setattr(log, "insert_decisions", picky)
+    bad = never_stored(monkeypatch)
     with logging_to(store.database) as writer:
         told = writer.submit([bad, decided(CALM), decided(DISPUTE)])
         assert isinstance(told.exception(timeout=20), exc.DataError)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import blake2b
 
 import msgspec
 
@@ -17,6 +19,27 @@ from handoff.transcript.types import MAX_MESSAGES
 MOST_KEY_CHARACTERS = 200
 # Before a key that is made up here.
 MADE = "made:"
+# Of this process: nobody can try out what was said.
+_DIGEST_KEY = os.urandom(32)
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What a message is known by when it comes again: its id, its caller's key, a digest; its text is not kept."""
+
+    message_id: str | None
+    key: str | None
+    content: bytes
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether its caller has given it neither an id nor a key."""
+        return self.message_id is None and self.key is None
+
+    def names(self, other: Mark) -> bool:
+        """Whether both have the same id or key. Ids stand above keys."""
+        if self.message_id is not None or other.message_id is not None:
+            return self.message_id == other.message_id
+        return self.key is not None and self.key == other.key
 
 
 class Incoming(msgspec.Struct, frozen=True):
@@ -41,15 +64,11 @@ class Incoming(msgspec.Struct, frozen=True):
         return cls(conversation_id, fitted, facts, key)
 
     @property
-    def is_unnamed(self) -> bool:
-        """Whether its caller has given it neither an id nor a key."""
-        return self.message.message_id is None and (self.key is None or self.key.startswith(MADE))
-
-    def repeats(self, before: Incoming) -> bool:
-        """Whether it has the id or the key of that message. Ids stand above keys."""
-        if self.message.message_id is not None or before.message.message_id is not None:
-            return self.message.message_id == before.message.message_id
-        return self.key == before.key
+    def mark(self) -> Mark:
+        """What it is known by when it comes again."""
+        content = blake2b(msgspec.json.encode(self.message), digest_size=16, key=_DIGEST_KEY).digest()
+        made_up = self.key is not None and self.key.startswith(MADE)
+        return Mark(self.message.message_id, None if made_up else self.key, content)
 
     def masked(self, header: Header) -> Message:
         """The message with personal data masked, by the name known from before and by the one it brings."""

@@ -147,10 +147,10 @@ class LiveConversations:
             running = self._take(incoming.conversation_id) or Running(
                 self._unstored_header(incoming), self._judge.rules
             )
-            if not running.has_heard(incoming):
+            if not running.has_heard(incoming.mark):
                 heard = running.standing.moment.index + 1 if running.standing is not None else 0
                 running.take_in([self._entry(incoming, running.header, f"m{heard + 1}").kept])
-                running.came.append(incoming)
+                running.came.append(incoming.mark)
                 running.is_adrift = True
             answer, record = self._concluded(running, asked, {})
             self._remember(running)
@@ -229,14 +229,14 @@ class LiveConversations:
         try:
             appended = write(lambda c: rows.append(c, seal, header, entry))
         except StoreUnavailable:
-            running.came.append(asked.incoming)
+            running.came.append(asked.incoming.mark)
             running.is_adrift = True
             self._remember(running)
             raise
         if not appended:
             return None
         running.header = rows.after(header, entry)
-        running.came.append(asked.incoming)
+        running.came.append(asked.incoming.mark)
         return Done(answer, running, entry.decision)
 
     def _answered_before(self, asked: Asked, read: Run) -> Answer | None:

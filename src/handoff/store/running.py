@@ -15,7 +15,7 @@ from handoff.rules import RuleBook
 from handoff.store import conversations as rows
 from handoff.store.conversations import Entry, Glance, Header, Kept
 from handoff.store.facts import masked
-from handoff.store.incoming import Incoming
+from handoff.store.incoming import Mark
 from handoff.store.places import Place
 from handoff.store.seal import Seal
 
@@ -36,7 +36,7 @@ class Running:
     """The state of one conversation after its newest message: as much as the next answer needs, and no more.
 
     `header` says how much of the store is in here, `is_adrift` whether something is that is not in the store. `came`
-    are the newest messages that this worker was asked about, as they came.
+    are the marks of the newest messages that this worker was asked about.
     """
 
     __slots__ = ("_follower", "_newest", "_progress", "came", "header", "is_adrift", "rules", "standing")
@@ -46,7 +46,7 @@ class Running:
         self.header, self.rules = header, rules
         self.standing: Standing | None = None
         self.is_adrift = False
-        self.came: deque[Incoming] = deque(maxlen=MOST_CAME)
+        self.came: deque[Mark] = deque(maxlen=MOST_CAME)
         self._follower, self._progress = Follower(bare.facts, bare.locale), Progress(rules, bare)
         self._newest: Place | None = None
         self.take_in(known)
@@ -57,14 +57,14 @@ class Running:
             self.standing = self._progress.step(self._follower.add(each.message))
             self._newest = its_place
 
-    def has_heard(self, incoming: Incoming) -> bool:
+    def has_heard(self, mark: Mark) -> bool:
         """Whether the message is in here, and comes once more: by its id or key, else by being what came last."""
         newest = None if self.standing is None else self.standing.moment.message.message_id
-        if incoming.message.message_id is not None and incoming.message.message_id == newest:
+        if mark.message_id is not None and mark.message_id == newest:
             return True
-        if incoming.is_unnamed:
-            return bool(self.came) and self.came[-1].message == incoming.message
-        return any(map(incoming.repeats, self.came))
+        if mark.is_unnamed:
+            return bool(self.came) and self.came[-1].content == mark.content
+        return any(map(mark.names, self.came))
 
     def are_next(self, known: Iterable[Kept]) -> bool:
         """Whether all of these belong behind all that are in here."""
