@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b
+from itertools import pairwise
 
 import msgspec
 
-from handoff.decision import Judge, Versions
+from handoff.decision import Judge
 from handoff.errors import Problem
 from handoff.settings import Settings
 from handoff.store import DecisionRecord, decision_record
@@ -16,15 +18,17 @@ from serving.current import CurrentJudge
 
 # Conversations of a part: enough that working on them together pays, few enough that parts end at about the same time.
 PART = 250
+# Where they are long, no more than these bytes, which take a second or so.
+PART_BYTES = 2**20
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
     """Conversations of a batch, each as JSON; `first` is the place of the first one in the batch. They are to be
-    answered by the judge of these `versions`."""
+    answered by the judge with this `identity`."""
 
     elements: tuple[bytes, ...]
     first: int
-    versions: Versions
+    judge: bytes
     explain: bool
     request_id: str
 
@@ -41,11 +45,31 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
 
 def parts_of(body: bytes, limits: Settings, judge: Judge, *, explain: bool, request_id: str) -> list[Part]:
     """The parts of a batch, to be answered by this judge. Raises `Refused` for what is no batch, or too long."""
-    elements = batch_elements(body, limits)
+    elements, judged_by = list(map(bytes, batch_elements(body, limits))), identity(judge)
     return [
-        Part(tuple(map(bytes, elements[first : first + PART])), first, judge.versions, explain, request_id)
-        for first in range(0, len(elements), PART)
+        Part(tuple(elements[first:end]), first, judged_by, explain, request_id)
+        for first, end in pairwise(_cuts(list(map(len, elements))))
     ]
+
+
+def _cuts(sizes: Sequence[int]) -> Iterator[int]:
+    """Where parts begin, and where the last one ends."""
+    yield 0
+    first = held = 0
+    for place, size in enumerate(sizes):
+        if place > first and (place - first == PART or held + size > PART_BYTES):
+            yield place
+            first, held = place, 0
+        held += size
+    if sizes:
+        yield len(sizes)
+
+
+def identity(judge: Judge) -> bytes:
+    """What tells this judge from another that names the same versions: their folders may hold other models by now."""
+    manifests = [None if model is None else model.manifest for model in (judge.escalation, judge.routing)]
+    files = [None if manifest is None else sorted(manifest.files.items()) for manifest in manifests]
+    return blake2b(msgspec.json.encode((judge.versions, files)), digest_size=16).digest()
 
 
 def work_on(part: Part, current: CurrentJudge, judge: Judge, limits: Settings) -> Told:

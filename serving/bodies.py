@@ -151,6 +151,8 @@ def _unknown_fields(value: dict[str, Any]) -> list[Problem]:
 
 def _served(body: bytes, limits: Settings) -> Conversation:
     """The conversation, whatever its fields for training hold. Raises `BadRecord`, also beyond the limits."""
+    if len(body) > limits.max_body_bytes:  # alone it was not let in; in a batch it is
+        raise BadRecord(Problem("", f"{len(body):,} bytes", f"at most {limits.max_body_bytes:,} bytes a conversation"))
     try:
         conversation = parse(body)
     except BadRecord as error:

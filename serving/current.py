@@ -31,7 +31,7 @@ from handoff.settings import Settings
 from handoff.signals import cache_lookups
 from handoff.together import contributions, learn, standings
 from handoff.transcript import Conversation, Message
-from serving.records import Part, Status, Trouble
+from serving.records import Component, Status, Trouble
 
 T = TypeVar("T")
 Given = ParamSpec("Given")
@@ -87,7 +87,7 @@ class CurrentJudge:
         self._settings, self._clock = settings, clock
         self._started_at = clock()
         self._stamps: dict[Name, Stamp] = {}
-        self._troubles: dict[Part, Trouble] = {}
+        self._troubles: dict[Component, Trouble] = {}
 
     def refresh(self) -> bool:
         """Load each model whose champion file is another than when it was last looked at; True if there was one.
@@ -251,7 +251,7 @@ class CurrentJudge:
         self._note("scoring", problem, None)
         log.error("%s\n%s", problem, "".join(traceback.format_tb(error.__traceback__)))
 
-    def _note(self, part: Part, problem: str, serving: str | None) -> bool:
+    def _note(self, part: Component, problem: str, serving: str | None) -> bool:
         """Whether this was not known."""
         known = self._troubles.get(part)
         is_new = known is None or (known.problem, known.serving) != (problem, serving)

@@ -74,6 +74,10 @@ class Guard:
             # An answer that has begun cannot be taken back: the server closes the connection.
             if not answer.has_begun:
                 await refusal(self._too_slow())(scope, receive, answer.send)
+        except asyncio.CancelledError:
+            # The service stops, and no longer waits for what takes so long.
+            if not answer.has_begun:
+                await refusal(_stopping())(scope, receive, answer.send)
 
     def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         size = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
@@ -96,6 +100,11 @@ class Guard:
         log.warning("a request took more than %d seconds and was given up", seconds)
         problem = Problem("", f"more than {seconds} seconds", "less work in one request")
         return Refused(503, "Answering takes too long", problem, retry_after=seconds)
+
+
+def _stopping() -> Refused:
+    problem = Problem("", "not answered by then", "the request once more, of another worker or after the start")
+    return Refused(503, "The service is stopping", problem, retry_after=1)
 
 
 class _Answer:

@@ -18,7 +18,7 @@ from typing import BinaryIO
 import msgspec
 
 from handoff.settings import Settings, read_settings
-from serving.batch import Part, work_on
+from serving.batch import Part, identity, work_on
 from serving.current import CurrentJudge
 from serving.lean import collect_later, import_lightgbm_alone, settle_memory
 
@@ -60,10 +60,10 @@ def _told(asked: bytes, current: CurrentJudge, settings: Settings) -> bytes:
 
 def _answer(asked: bytes, current: CurrentJudge, settings: Settings) -> bytes:
     part = msgspec.msgpack.decode(asked, type=Part)
-    if current.judge.versions != part.versions:
+    if identity(current.judge) != part.judge:
         current.refresh()
     judge = current.judge
-    if judge.versions != part.versions:
+    if identity(judge) != part.judge:
         return OTHER_JUDGE
     return msgspec.msgpack.encode(work_on(part, current, judge, settings))
 

@@ -14,15 +14,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from handoff.decision import Answer
-from handoff.errors import BadInput, BadRecord, Conflict, Overloaded, StoreUnavailable
+from handoff.errors import BadInput, BadRecord, Busy, Conflict, Overloaded, StoreUnavailable
 from handoff.settings import Settings
 from handoff.store import DecisionRecord, Feedback, LiveConversations, Recorded, Store
 from handoff.store.log import MOST_QUEUED
+from handoff.transcript.types import MAX_MESSAGES
 from serving.admission import Lane
 from serving.bodies import NewMessage, inside_message
 from serving.current import CurrentJudge
@@ -162,6 +163,7 @@ class Ledger:
                 settings.store,
                 secret=settings.store_key,
                 keep_raw_text=settings.keep_raw_text,
+                most_messages=min(MAX_MESSAGES, settings.max_messages),
                 most_queued=max(MOST_QUEUED, 2 * settings.max_batch),
                 spill=settings.spill,
             )
@@ -189,27 +191,27 @@ class Ledger:
     def _add(self, new: NewMessage, key: str | None, explain: bool, request_id: str) -> Answer:
         if self._live is None:
             return self._current.answer(new.alone, explain=explain, request_id=request_id)
-        asked, how = (new.conversation_id, new.message, new.facts), {"explain": explain, "request_id": request_id}
         try:
-            answer = self._live.add(*asked, key=key, **how)  # type: ignore[arg-type]
+            return self._added(self._live, new, {"key": key, "explain": explain, "request_id": request_id})
         except BadRecord as error:
             raise Refused(400, "The body is not a usable message", inside_message(error.problem)) from None
         except Conflict as error:
             raise Refused(409, "The message contradicts one that is there", inside_message(error.problem)) from None
+        except Busy as error:
+            raise _later(str(error)) from None
+
+    def _added(self, live: LiveConversations, new: NewMessage, how: dict[str, Any]) -> Answer:
+        """The answer, also while the store is away. Raises `BadRecord`, `Conflict`, `Busy`."""
+        asked = (new.conversation_id, new.message, new.facts)
+        try:
+            answer = live.add(*asked, **how)
+        except (BadRecord, Conflict, Busy):
+            raise
         except NOT_STORED as error:
             self._note(error)
-            return self._add_unstored(new, key, explain, request_id)
+            return live.add_unstored(*asked, **how)
         self._works()
         return answer
-
-    def _add_unstored(self, new: NewMessage, key: str | None, explain: bool, request_id: str) -> Answer:
-        assert self._live is not None
-        try:
-            return self._live.add_unstored(
-                new.conversation_id, new.message, new.facts, key=key, explain=explain, request_id=request_id
-            )
-        except StoreUnavailable as error:  # the conversation is busy
-            raise _later(str(error)) from None
 
     def _report(self, feedback: Feedback) -> Recorded:
         if self._store is None:

@@ -12,7 +12,7 @@ from handoff.policy import Action, Policy, rule_action
 from handoff.rules import Rule, RuleBook, Urgency
 from handoff.rules.words import condition_in_words
 
-Part = Literal["escalation", "routing", "scoring", "store", "keys"]
+Component = Literal["escalation", "routing", "scoring", "store", "keys"]
 
 
 class RuleRecord(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class Rules(msgspec.Struct, frozen=True):
 class Trouble(msgspec.Struct, frozen=True):
     """What does not work, since when, and the version that serves in its place (null when none does)."""
 
-    part: Part
+    part: Component
     problem: str
     since: datetime
     serving: str | None

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any, TypeVar
 
 import msgspec
@@ -118,7 +119,7 @@ class Worker:
         if len(body) < LONG_BODY_BYTES:
             decided: Decided = await self.lanes.answers.ask(ask, self._decide_each)
         else:
-            [told] = await self._aside(lambda: self._decide_each([ask]))
+            [told] = await self._aside(lambda _: self._decide_each([ask]))
             if isinstance(told, Exception):
                 raise told
             decided = told
@@ -138,10 +139,10 @@ class Worker:
         with self.metrics.timed("read_body"):
             body = await read_body(request, self.settings.max_batch_bytes, self.settings.body_seconds)
 
-        def work() -> tuple[list[Told], msgspec.Raw]:
+        def work(given_up: Event) -> tuple[list[Told], msgspec.Raw]:
             judge = self.current.judge
             parts = parts_of(body, self.settings, judge, explain=explain, request_id=name)
-            told = self._hands.work(parts, lambda part: work_on(part, self.current, judge, self.settings))
+            told = self._hands.work(parts, lambda part: work_on(part, self.current, judge, self.settings), given_up)
             return told, together(told)
 
         with self.metrics.timed("decide"):
@@ -196,9 +197,22 @@ class Worker:
             problem = Problem("HANDOFF_STORE", "none", "a database URL")
             raise Refused(404, "This service keeps nothing, so there is no such route", problem)
 
-    async def _aside(self, work: Callable[[], T]) -> T:
-        async with self.lanes.beside.turn():
-            return await asyncio.get_running_loop().run_in_executor(self._beside, work)
+    async def _aside(self, work: Callable[[Event], T]) -> T:
+        """`work` in the thread beside the event loop, which is told when the request was given up meanwhile. It is in
+        its lane for as long as it keeps others waiting: until it has stopped."""
+        given_up = Event()
+
+        async def in_turn() -> T:
+            async with self.lanes.beside.turn():
+                return await asyncio.get_running_loop().run_in_executor(self._beside, work, given_up)
+
+        working = asyncio.create_task(in_turn())
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            given_up.set()
+            working.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise
 
     def _tell_of_start(self) -> None:
         died = self.metrics.died

@@ -8,6 +8,7 @@
     ├── BadModel            a model version that is missing, tampered with, or fails its exam
     ├── NotEnoughData       too few conversations, labels or classes to do what was asked
     ├── StoreUnavailable    the database is down, too slow, full, or cannot be written
+    │   └── Busy            it works, but too many want the same conversation at once
     ├── Overloaded          more work than the queue for it holds; try again later
     ├── RequestRefused      the service refused a client's request, and will refuse it again
     └── ServiceUnavailable  the service could not be reached, or was too busy, until the client's time was up
@@ -78,6 +79,10 @@ class NotEnoughData(HandoffError):
 
 class StoreUnavailable(HandoffError):
     """The database is down, too slow, full, or cannot be written. Nothing of what was asked is stored."""
+
+
+class Busy(StoreUnavailable):
+    """The database works, but too many want the same conversation at once. Nothing is stored; try again later."""
 
 
 class Overloaded(HandoffError):

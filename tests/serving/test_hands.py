@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import Any
+from threading import Event, Timer
+from typing import Any, NamedTuple
 
 import httpx
 import msgspec
@@ -14,10 +16,12 @@ import psutil
 import pytest
 
 import serving.hand
-from handoff.models import promote
+from handoff.models import promote, read_manifest
+from handoff.models.artifact import rewrite_manifest
+from handoff.models.manifest import CARD_FILE
 from handoff.settings import Settings
 from handoff.transcript import from_object
-from serving.batch import PART, Part, Told, parts_of, together, work_on
+from serving.batch import PART, PART_BYTES, Part, Told, identity, parts_of, together, work_on
 from serving.current import CurrentJudge
 from serving.hands import Hand, Hands
 from serving.http import Refused
@@ -131,13 +135,12 @@ def test_no_batch_and_one_that_is_wrong_in_two_parts() -> None:
 def test_a_process_with_another_judge_does_not_answer(trained_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANDOFF_MODELS", str(trained_models))
     current, settings = judge_of(trained_models)
-    hand = Hand()
+    hand = Hand(60.0)
     assert until(hand.is_ready, 60.0)
     (part, *_) = parts(current, settings)
     told = hand.ask(part)
     assert told is not None and len(told.records) == PART
-    other = msgspec.structs.replace(part.versions, rules="others")
-    assert hand.ask(msgspec.structs.replace(part, versions=other)) is None
+    assert hand.ask(msgspec.structs.replace(part, judge=b"another")) is None
     assert not hand.is_gone
     hand.stop()
     assert until(lambda: hand.is_gone)
@@ -150,7 +153,7 @@ def test_a_process_that_fails_tells_where_and_not_what_was_said(
 ) -> None:
     monkeypatch.setenv("HANDOFF_MODELS", str(trained_models))
     current, settings = judge_of(trained_models)
-    hand = Hand()
+    hand = Hand(60.0)
     assert until(hand.is_ready, 60.0)
     (part, *_) = parts(current, settings)
     assert hand.ask(msgspec.structs.replace(part, elements="b-17 said so")) is None
@@ -160,40 +163,119 @@ def test_a_process_that_fails_tells_where_and_not_what_was_said(
     hand.drop()
 
 
-def test_a_process_that_neither_reads_nor_answers_does_not_hold_the_worker(
-    trained_models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_under_the_same_version_is_another_judge(trained_models: Path, tmp_path: Path) -> None:
+    models = copy_models(trained_models, tmp_path / "models")
+    before = judge_of(models)[0].judge
+    assert identity(judge_of(models)[0].judge) == identity(before)
+    folder = models / "escalation" / "1"
+    (folder / CARD_FILE).write_text("trained again")
+    rewrite_manifest(folder, read_manifest(folder))
+    promote("escalation", "1", models)
+    after = judge_of(models)[0].judge
+    assert after.versions == before.versions
+    assert identity(after) != identity(before)
+
+
+class Ours(NamedTuple):
+    """The processes of this test, and how many parts of a batch are left to the worker."""
+
+    hands: Hands
+    left: Callable[[], int]
+
+    def process(self) -> psutil.Process:
+        """The one that there is."""
+        (hand,) = self.hands._hands
+        return psutil.Process(hand._process.pid)
+
+
+@pytest.fixture
+def ours(trained_models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ours]:
+    """One process, which may be at a part for two seconds."""
     monkeypatch.setenv("HANDOFF_MODELS", str(trained_models))
     monkeypatch.setattr("serving.hands.SHARE_OF_REQUEST", 0.04)  # of 50 seconds
     current, settings = judge_of(trained_models)
     asked, hands = parts(current, settings), Hands(Settings(batch_processes=1))
     assert sum(len(element) for part in asked for element in part.elements) > 65_536  # more than a pipe holds
 
-    def by_worker() -> int:
-        """How many parts the worker has answered itself, of one batch that was answered."""
+    def left() -> int:
         answered: list[Part] = []
 
         def own(part: Part) -> Told:
             answered.append(part)
             return work_on(part, current, current.judge, settings)
 
-        assert [len(each.records) for each in hands.work(asked, own)] == [PART, PART, 1]
+        assert [len(each.records) for each in hands.work(asked, own, Event())] == [PART, PART, 1]
         return len(answered)
 
-    assert by_worker() == len(asked)
-    (process,) = psutil.Process().children()
-    assert until(lambda: by_worker() == 0, 60.0)
-    process.suspend()
-    assert by_worker() == len(asked)
-    assert not process.is_running()
+    assert left() == len(asked)
+    yield Ours(hands, left)
     hands.close()
+
+
+def test_a_process_that_neither_reads_nor_answers_does_not_hold_the_worker(ours: Ours) -> None:
+    assert until(lambda: ours.left() == 0, 60.0)
+    stuck = ours.process()
+    stuck.suspend()
+    assert ours.left() > 0
+    assert not stuck.is_running()
+    assert until(lambda: ours.left() == 0, 60.0)
+
+
+def test_a_process_that_is_never_ready_is_replaced(ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck = ours.process()
+    stuck.suspend()
+    with monkeypatch.context() as now:
+        now.setattr("serving.hands.MOST_START_SECONDS", 0.0)
+        assert ours.left() > 0
+    assert until(lambda: ours.left() == 0, 60.0)
+    assert ours.process() != stuck
+
+
+def test_a_process_that_dies_in_the_middle_of_a_part_leaves_it_to_the_worker(ours: Ours) -> None:
+    assert until(lambda: ours.left() == 0, 60.0)
+    process = ours.process()
+    process.suspend()
+    dies = Timer(0.5, process.kill)
+    dies.start()
+    assert ours.left() > 0
+    dies.join()
+    assert until(lambda: ours.left() == 0, 60.0)
+
+
+def test_nobody_works_on_a_batch_that_was_given_up(trained_models: Path) -> None:
+    current, settings = judge_of(trained_models)
+    given_up, answered = Event(), list[Part]()
+
+    def own(part: Part) -> Told:
+        answered.append(part)
+        given_up.set()
+        return work_on(part, current, current.judge, settings)
+
+    with pytest.raises(CancelledError):
+        Hands(Settings(batch_processes=0)).work(parts(current, settings), own, given_up)
+    assert len(answered) == 1
+
+
+def test_long_conversations_make_short_parts() -> None:
+    current, settings = judge_of(Path("nowhere"))
+    long = CALM["messages"][0] | {"text": "x" * (PART_BYTES // 5)}
+    sent = [CALM | {"messages": [long] * count} for count in (1, 1, 1, 1, 1, 9, 1)]
+    made = parts_of(msgspec.json.encode(sent), settings, current.judge, explain=False, request_id="r-1")
+    assert [(part.first, len(part.elements)) for part in made] == [(0, 4), (4, 1), (5, 1), (6, 1)]
+    assert parts_of(b"[]", settings, current.judge, explain=False, request_id="r-1") == []
 
 
 def test_without_processes_the_worker_does_all(trained_models: Path) -> None:
     current, _ = judge_of(trained_models)
     settings = Settings(models=trained_models, batch_processes=0)
-    told = Hands(settings).work(parts(current, settings), lambda part: work_on(part, current, current.judge, settings))
-    assert [len(each.records) for each in told] == [PART, PART, 1]
+    assert all_by_worker(current, settings)
+
+
+def all_by_worker(current: CurrentJudge, settings: Settings) -> bool:
+    told = Hands(settings).work(
+        parts(current, settings), lambda part: work_on(part, current, current.judge, settings), Event()
+    )
+    return [len(each.records) for each in told] == [PART, PART, 1]
 
 
 def test_the_worker_does_all_where_no_process_can_be_started(
@@ -205,8 +287,7 @@ def test_the_worker_does_all_where_no_process_can_be_started(
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     monkeypatch.setattr("subprocess.Popen", none_left)
-    told = Hands(settings).work(parts(current, settings), lambda part: work_on(part, current, current.judge, settings))
-    assert [len(each.records) for each in told] == [PART, PART, 1]
+    assert all_by_worker(current, settings)
     assert os.strerror(errno.EAGAIN) in caplog.text
 
 

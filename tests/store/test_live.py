@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from handoff.decision import Answer, Standing
-from handoff.errors import Conflict
+from handoff.errors import BadRecord, Busy, Conflict
 from handoff.rules import RuleBook
 from handoff.store import Facts, LiveConversations, Store, running
 from handoff.store import live as live_module
@@ -182,6 +183,38 @@ def test_what_was_appended_without_an_answer_is_answered_as_of_then(store: Store
     store.append_message("c-1", said("I want a refund!", 2))
     assert live.add("c-1", said("Hello", 1)).recommendation.action == "none"
     assert store.decisions("c-1") == []
+
+
+def test_the_new_message_goes_by_the_name_that_its_caller_gave_it(store: Store, live: LiveConversations) -> None:
+    named = said("I want a refund!", 1, message_id="ana@example.org/1")
+    for answer in (live.add("c-1", named), live.add("c-1", named), live.add_unstored("c-1", named)):
+        assert {rule.message_id for rule in answer.rules} == {"ana@example.org/1"}
+    (kept,) = store.decisions("c-1")
+    assert "ana@example.org" not in msgspec.json.encode(kept).decode()
+
+
+def test_a_conversation_that_is_full_takes_no_more(sqlite_url: str) -> None:
+    store = Store(sqlite_url, most_messages=2)
+    live = LiveConversations(store, JUDGE)
+    for number in (1, 2):
+        live.add("c-1", said("Hello", number))
+    third = said("Hello", 3)
+    for add in (live.add, store.append_message):
+        with pytest.raises(BadRecord, match="the conversation has 2 already"):
+            add("c-1", third)
+    assert live.add("c-1", said("Hello", 2)) is not None, "a retry is no new message"
+    assert live.remembered == 1
+    store.close()
+
+
+def test_who_waits_too_long_for_a_conversation_is_told_that_it_is_busy(
+    live: LiveConversations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "_TURN_SECONDS", 0.05)
+    busy = pytest.raises(Busy, match="'c-1' is busy; nothing was stored")
+    with ThreadPoolExecutor(1) as other, live._turn("c-1"), busy:
+        other.submit(live.add, "c-1", said("Hello", 1)).result()
+    assert live.add("c-1", said("Hello", 1)) is not None
 
 
 def test_a_conflict_leaves_the_conversation_as_it_is(live: LiveConversations) -> None:

@@ -14,7 +14,6 @@ from handoff.errors import BadRecord, Conflict, Problem
 from handoff.store.conversations import Entry, Header, Kept, Known
 from handoff.store.facts import UNKNOWN, Facts, fit, masked, merged, name_in, without_personal_data
 from handoff.transcript import Message
-from handoff.transcript.types import MAX_MESSAGES
 
 MOST_KEY_CHARACTERS = 200
 # Before a key that is made up here.
@@ -75,9 +74,7 @@ class Incoming(msgspec.Struct, frozen=True):
         return masked(self.message, header.name, name_in(self.facts))
 
     def entry(self, header: Header, message_id: str, now: datetime, *, keep_raw_text: bool) -> Entry:
-        """What to append to the conversation with this header. Raises `BadRecord` when it is full."""
-        if header.messages >= MAX_MESSAGES:
-            raise BadRecord(Problem("message", f"the conversation has {header.messages:,} already", "a new one"))
+        """What to append to the conversation with this header."""
         facts, name = header.facts, header.name
         if self.facts != UNKNOWN:
             name = name or name_in(self.facts)

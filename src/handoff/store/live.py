@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from handoff.decision import Answer, Standing
-from handoff.errors import HandoffError, Overloaded, StoreUnavailable
+from handoff.errors import Busy, HandoffError, Overloaded, StoreUnavailable
 from handoff.rules import RuleBook
 from handoff.store import conversations as rows
 from handoff.store.conversations import Entry, Header
@@ -100,7 +100,7 @@ class LiveConversations:
         already, by its id or by `key`, changes nothing and is answered as it was then.
 
         Message, answer and decision are stored together before this returns, on disk where the decision escalates.
-        Raises `BadRecord`, `Conflict`, and `StoreUnavailable`: then `add_unstored` still answers.
+        Raises `BadRecord`, `Conflict`, `Busy`, and `StoreUnavailable`: then `add_unstored` still answers.
         """
         asked = self._asked(conversation_id, message, facts, key, explain, request_id)
         with self._turn(asked.incoming.conversation_id):
@@ -109,7 +109,7 @@ class LiveConversations:
                 self._remember(done.running)
         if done.answer.recommendation.action in ESCALATING:
             self._flush(done)
-        return msgspec.structs.replace(done.answer, conversation_id=conversation_id, request_id=request_id)
+        return _as_named(done.answer, asked, conversation_id, message.message_id, request_id)
 
     def _flush(self, done: Done) -> None:
         """Have it on disk. Where the store fails in this very moment, all is in it, but may not outlive the machine;
@@ -139,7 +139,7 @@ class LiveConversations:
     ) -> Answer:
         """The best answer while the store is away: from what this worker remembers, else from the message alone.
 
-        The message is not stored. The decision waits in line for the store, if there is room.
+        The message is not stored. The decision waits in line for the store, if there is room. Raises `Busy`.
         """
         asked = self._asked(conversation_id, message, facts, key, explain, request_id)
         incoming = asked.incoming
@@ -149,13 +149,13 @@ class LiveConversations:
             )
             if not running.has_heard(incoming.mark):
                 heard = running.standing.moment.index + 1 if running.standing is not None else 0
-                running.take_in([self._entry(incoming, running.header, f"m{heard + 1}").kept])
+                running.take_in([self._unstored_entry(incoming, running.header, f"m{heard + 1}").kept])
                 running.came.append(incoming.mark)
                 running.is_adrift = True
             answer, record = self._concluded(running, asked, {})
             self._remember(running)
         self._keep(record)
-        return msgspec.structs.replace(answer, conversation_id=conversation_id, request_id=request_id)
+        return _as_named(answer, asked, conversation_id, message.message_id, request_id)
 
     def _asked(
         self,
@@ -200,14 +200,14 @@ class LiveConversations:
         running = self._take(incoming.conversation_id)
         try:
             found = self._found(asked, running, read)
+            if found is None or isinstance(found, Done):
+                return found
+            message_id = incoming.message.message_id or read(lambda c: free_id(c, found.header))
+            entry = self._store.entry(incoming, found.header, message_id)
         except HandoffError:
             if running is not None:
                 self._remember(running)
             raise
-        if found is None or isinstance(found, Done):
-            return found
-        message_id = incoming.message.message_id or read(lambda c: free_id(c, found.header))
-        entry = self._entry(incoming, found.header, message_id)
         running = moved_on(found, entry, read)
         timings = {"read": 1_000 * (self._stopwatch() - started)}
         answer, record = self._concluded(running, asked, timings)
@@ -266,13 +266,13 @@ class LiveConversations:
         timed = timings | {"answer": 1_000 * (self._stopwatch() - started)}
         return answer, decision_record(answer, running.standing, self._store.clock(), timed)
 
-    def _entry(self, incoming: Incoming, header: Header, message_id: str) -> Entry:
-        return incoming.entry(header, message_id, self._store.clock(), keep_raw_text=self._store.keep_raw_text)
+    def _unstored_entry(self, incoming: Incoming, header: Header, message_id: str) -> Entry:
+        return incoming.entry(header, message_id, self._store.clock(), keep_raw_text=False)
 
     def _unstored_header(self, incoming: Incoming) -> Header:
         """What the message says of its conversation, where nothing else is known of it."""
         empty = Header(conversation_id=incoming.conversation_id)
-        entry = self._entry(incoming, empty, "m1")
+        entry = self._unstored_entry(incoming, empty, "m1")
         return msgspec.structs.replace(empty, facts=entry.facts, name=entry.name)
 
     def _take(self, conversation_id: str) -> Running | None:
@@ -291,8 +291,21 @@ class LiveConversations:
         """One thread a conversation: what they cannot do beside each other they need not try."""
         turn = self._turns[hash(conversation_id) % _TURNS]
         if not turn.acquire(timeout=_TURN_SECONDS):
-            raise StoreUnavailable(f"conversation '{conversation_id}' is busy; nothing was stored, try again later")
+            raise Busy(f"conversation '{conversation_id}' is busy; nothing was stored, try again later")
         try:
             yield
         finally:
             turn.release()
+
+
+def _as_named(
+    answer: Answer, asked: Asked, conversation_id: str, message_id: str | None, request_id: str | None
+) -> Answer:
+    """The answer with the ids as the caller gave them. Earlier messages keep theirs as they are stored."""
+    stored, rules = asked.incoming.message.message_id, answer.rules
+    if message_id is not None and message_id != stored:
+        rules = tuple(
+            msgspec.structs.replace(rule, message_id=message_id) if rule.message_id == stored else rule
+            for rule in rules
+        )
+    return msgspec.structs.replace(answer, conversation_id=conversation_id, request_id=request_id, rules=rules)

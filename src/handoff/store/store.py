@@ -12,9 +12,9 @@ from typing import Self
 import msgspec
 from sqlalchemy import Connection
 
-from handoff.errors import StoreUnavailable
+from handoff.errors import BadRecord, Problem, StoreUnavailable
 from handoff.store import conversations as rows
-from handoff.store.conversations import Header
+from handoff.store.conversations import Entry, Header
 from handoff.store.database import Database
 from handoff.store.decisions import DecisionRecord, read_decisions, without_personal_ids
 from handoff.store.export import export_decisions
@@ -27,6 +27,7 @@ from handoff.store.spill import Spill
 from handoff.store.transcripts import Transcripts, export_conversations
 from handoff.transcript import Conversation, Message
 from handoff.transcript.redact import masked_id
+from handoff.transcript.types import MAX_MESSAGES
 
 # How long a transaction may take before the store counts as unavailable.
 SECONDS = 2.0
@@ -83,13 +84,15 @@ class Store:
         keep_raw_text: bool = False,
         seconds: float = SECONDS,
         must_exist: bool = False,
+        most_messages: int = MAX_MESSAGES,
         most_queued: int = MOST_QUEUED,
         spill: Path | None = None,
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        """`spill` is a folder on this machine for decisions that escalate while the store is away."""
+        """`most_messages` is how long a conversation may become. `spill` is a folder on this machine for decisions
+        that escalate while the store is away."""
         self.database = Database(url, secret=secret, seconds=seconds, must_exist=must_exist)
-        self.keep_raw_text, self.clock = keep_raw_text, clock
+        self.clock, self._keep_raw_text, self._most_messages = clock, keep_raw_text, most_messages
         self._seconds, self._secret = seconds, secret
         self._log = DecisionLog(self.database, most_queued=most_queued, spill=None if spill is None else Spill(spill))
 
@@ -129,6 +132,12 @@ class Store:
         message, facts = self.hidden(message, facts)
         incoming = Incoming.of(self.hide(conversation_id), message, facts, None if key is None else self.hide(key))
         return self.database.write(lambda connection: self._append(connection, incoming))
+
+    def entry(self, incoming: Incoming, header: Header, message_id: str) -> Entry:
+        """What to append for the message under this id. Raises `BadRecord` when the conversation is full."""
+        if header.messages >= self._most_messages:
+            raise BadRecord(Problem("message", f"the conversation has {header.messages:,} already", "a new one"))
+        return incoming.entry(header, message_id, self.clock(), keep_raw_text=self._keep_raw_text)
 
     def conversation(self, conversation_id: str) -> Conversation | None:
         """The conversation so far, personal data masked; None when nothing is known of it."""
@@ -271,7 +280,7 @@ class Store:
         if known is not None:
             return Appended(identity, known.kept.message, False, known.answer)
         message_id = incoming.message.message_id or free_id(connection, header)
-        entry = incoming.entry(header, message_id, now, keep_raw_text=self.keep_raw_text)
+        entry = self.entry(incoming, header, message_id)
         rows.append(connection, seal, header, entry)
         return Appended(identity, entry.kept.message, True)
 

@@ -1,0 +1,59 @@
+"""What one worker makes of the store's troubles."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from handoff.errors import Busy
+from handoff.settings import Settings
+from serving.admission import Lane
+from serving.bodies import one_message
+from serving.current import CurrentJudge
+from serving.http import Refused
+from serving.ledger import Ledger
+
+REFUND = msgspec.json.encode({"role": "customer", "text": "I want a refund!", "message_id": "m1"})
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    settings = Settings(
+        models=tmp_path, store=f"sqlite:///{tmp_path / 'handoff.sqlite'}", spill=tmp_path / "spill", max_messages=2
+    )
+    made = Ledger(settings, CurrentJudge(settings), Lane("store", 60.0))
+    yield made
+    made.close()
+
+
+def add(ledger: Ledger, body: bytes = REFUND) -> str:
+    """The action after a message of c-1."""
+    asked = ledger.add(lambda: one_message("c-1", body), key=None, explain=False, request_id="r-1")
+    return asyncio.run(asked).recommendation.action
+
+
+def test_a_busy_conversation_is_no_trouble_of_the_store(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise Busy("conversation 'c-1' is busy; nothing was stored, try again later")
+
+    with monkeypatch.context() as now:
+        now.setattr(ledger._live, "add", busy)
+        with pytest.raises(Refused, match="c-1") as refused:
+            add(ledger)
+    assert refused.value.status == 503 and refused.value.retry_after
+    assert ledger.problems == ()
+    assert add(ledger) == "escalate_now"
+
+
+def test_a_conversation_takes_no_more_messages_than_settings_allow(ledger: Ledger) -> None:
+    for number in (b"m1", b"m2"):
+        add(ledger, REFUND.replace(b"m1", number))
+    with pytest.raises(Refused) as full:
+        add(ledger, REFUND.replace(b"m1", b"m3"))
+    assert full.value.status == 400
+    assert "has 2 already" in full.value.fault.detail[0].problem
+    assert ledger.problems == ()
