@@ -11,7 +11,6 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import repeat
 from pathlib import Path
@@ -88,6 +87,7 @@ class CurrentJudge:
         self._started_at = clock()
         self._stamps: dict[Name, Stamp] = {}
         self._troubles: dict[Component, Trouble] = {}
+        self._apart: Judge | None = None
 
     def refresh(self) -> bool:
         """Load each model whose champion file is another than when it was last looked at; True if there was one.
@@ -121,9 +121,21 @@ class CurrentJudge:
         """One answer a conversation by this judge, with all that the decision log wants to know. All are worked on
         together."""
         started, every = time.perf_counter(), list(conversations)
-        stood = _stood(judge, every, explain)
+        stood = self._stood(judge, every, explain)
         followed = 1_000 * (time.perf_counter() - started) / max(1, len(every))
         return [self._decided(judge, explain, request_id, standing, followed, adds) for standing, adds in stood]
+
+    def _stood(
+        self, judge: Judge, conversations: Sequence[Conversation], explain: bool
+    ) -> Iterable[tuple[Standing, Contributions | None]]:
+        """Where the conversations stand, and what explains their answers where that is asked for."""
+        if len(conversations) >= WORTH_IT:
+            try:
+                found = standings(judge, conversations)
+                return zip(found, contributions(judge, found) if explain else repeat(None), strict=False)
+            except Exception as error:  # what a model fails on is found when it is concluded, and answered by the rules
+                self._note_apart(judge, error)
+        return [(judge.standing(conversation), None) for conversation in conversations]
 
     def decide_each(self, asks: Sequence[Ask]) -> list[Decided | Exception]:
         """One answer a request, or what is wrong with it. The conversations are remembered: when one comes again it is
@@ -131,8 +143,10 @@ class CurrentJudge:
         judge = self.judge
         followed = [_tried(self._follow, judge, ask) for ask in asks]
         if len(asks) > 1:
-            with suppress(Exception):  # whatever a model fails on is found when it is concluded
+            try:
                 learn(judge, [each[0] for each in followed if not isinstance(each, Exception)])
+            except Exception as error:  # what a model fails on is found when it is concluded, and answered by the rules
+                self._note_apart(judge, error)
         return [
             each if isinstance(each, Exception) else _tried(self._decided, judge, ask.explain, ask.request_id, *each)
             for ask, each in zip(asks, followed, strict=True)
@@ -244,10 +258,15 @@ class CurrentJudge:
         if self._note("scoring", problem, None):
             log.error("%s, in a process that works on batches", problem)
 
+    def _note_apart(self, judge: Judge, error: Exception) -> None:
+        """Several conversations could not be worked on together. Each is then answered by itself, at the old pace; that
+        is said once for each judge."""
+        if self._apart is not judge:
+            self._apart = judge
+            log.error("conversations are not answered together, but one by one: %s", _where(error))
+
     def _note_failure(self, error: Exception) -> None:
-        """Note where it failed, without the error's own words: they may quote a customer."""
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        problem = f"a conversation could not be scored: {type(error).__name__} in {place.name}, line {place.lineno}"
+        problem = f"a conversation could not be scored: {_where(error)}"
         self._note("scoring", problem, None)
         log.error("%s\n%s", problem, "".join(traceback.format_tb(error.__traceback__)))
 
@@ -260,17 +279,10 @@ class CurrentJudge:
         return is_new
 
 
-def _stood(
-    judge: Judge, conversations: Sequence[Conversation], explain: bool
-) -> Iterable[tuple[Standing, Contributions | None]]:
-    """Where the conversations stand, and what explains their answers where that is asked for."""
-    if len(conversations) < WORTH_IT:
-        return [(judge.standing(conversation), None) for conversation in conversations]
-    try:
-        found = standings(judge, conversations)
-        return zip(found, contributions(judge, found) if explain else repeat(None), strict=False)
-    except Exception:  # whatever a model fails on is found when it is concluded, and answered by the rules
-        return [(judge.standing(conversation), None) for conversation in conversations]
+def _where(error: Exception) -> str:
+    """What failed and where, without the error's own words: they may quote a customer."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {place.name}, line {place.lineno}"
 
 
 def _tried(work: Callable[Given, T], *given: Given.args, **named: Given.kwargs) -> T | Exception:

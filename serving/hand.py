@@ -33,7 +33,8 @@ READY, OTHER_JUDGE, FAILED = b"ready", b"other", b"failed: "
 
 def main() -> None:
     """Answer until the worker ends, or for as long as there is something to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker
+    for stop in (signal.SIGINT, signal.SIGTERM):  # are for the worker, which first finishes what it is at
+        signal.signal(stop, signal.SIG_IGN)
     os.nice(LESS_URGENT_BY)
     logging.getLogger("bentoml.handoff").addHandler(logging.NullHandler())  # what is to be told, the worker tells
     told = _output_alone()

@@ -264,6 +264,27 @@ def test_those_asked_together_are_answered_as_alone_whatever_is_wrong_with_the_o
     assert told == [current.answer(chat, explain=True, request_id=f"r-{place}") for place, chat in enumerate(chats)]
 
 
+@pytest.mark.parametrize("joint", ["learn", "standings"])
+def test_where_the_joint_way_fails_each_is_answered_alone_and_the_log_says_so_once(
+    models: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, joint: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("ana@example.org")
+
+    current = loaded(models)
+    monkeypatch.setattr(f"serving.current.{joint}", broken)
+    chats = [from_object(chat) for chat in (CALM, DISPUTE)] * WORTH_IT
+    alone = [current.answer(chat) for chat in chats]
+    for _ in range(2):
+        if joint == "learn":
+            decided = current.decide_each([Ask(lambda chat=chat: chat) for chat in chats])
+        else:
+            decided = list(current.decide(chats, current.judge))
+        assert [each.answer for each in decided if not isinstance(each, Exception)] == alone
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "one by one: KeyError in broken" in said and "ana" not in said
+
+
 def test_a_batch_is_answered_as_one_by_one_from_two_calls_of_the_model(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
