@@ -23,7 +23,7 @@ from starlette.types import Scope
 from handoff.access import OWN_ID, Key, Role, digest, read_keys, recognised
 from handoff.errors import BadInput, Problem
 from handoff.settings import Settings, read_settings
-from serving.http import Refused
+from serving.http import KEY, Refused
 from serving.records import Trouble
 from serving.roles import ANY, role_of
 
@@ -60,6 +60,7 @@ class Gate:
         key = self._presented(headers.get(b"authorization", b""), role, scope["method"])
         if key is None:
             raise _unknown(role)
+        scope[KEY] = key.name
         if role != ANY and not key.may(role):
             problem = f"'{key.name}' may {', '.join(key.roles)}"
             raise Refused(403, "This key may not do that", Problem("authorization", problem, f"a key that may {role}"))

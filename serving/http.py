@@ -23,6 +23,9 @@ from serving.roles import MESSAGES, ROLE_OF, UNKNOWN, methods_of
 REQUEST_ID = "handoff.request_id"
 # The id of the request that is being worked on, for the lines that it causes in the log.
 NAMED: ContextVar[str | None] = ContextVar("request_id", default=None)
+# Why it was refused, and where in its scope the name of its caller's key stands, for the same.
+WHY: ContextVar[str | None] = ContextVar("why", default=None)
+KEY = "handoff.key"
 # Where the value in the path of MESSAGES waits while the path stands as it is written there.
 _CONVERSATION_ID = "handoff.conversation_id"
 _IN_PATH = re.compile(rb"/conversations/(.+)/messages", re.DOTALL)
@@ -78,6 +81,7 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 def refusal(refused: Refused) -> Response:
     """The answer to a request that was refused."""
+    WHY.set(refused.fault.error)
     response = json_response(refused.fault, refused.status)
     response.headers.update(refused.headers)
     if refused.retry_after is not None:

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handoff.settings import Settings, read_settings
 from handoff.transcript.redact import masked_id
-from serving.http import NAMED, with_plain_path
+from serving.http import KEY, NAMED, WHY, with_plain_path
 from serving.metrics import metrics_of_worker
 
 # A request this slow is worth a warning, whatever it was answered.
@@ -100,6 +100,7 @@ def _log_request(scope: Scope, status: int, seconds: float) -> None:
     if status == 503 or seconds > SLOW_SECONDS:
         level = max(level, logging.WARNING)
     # `path` is the route: a conversation's id in it has been replaced by then (http.with_plain_path).
-    fields = {"method": scope["method"], "route": scope["path"], "status": status,
-              "milliseconds": round(1_000 * seconds, 3)}  # fmt: skip
+    fields = {"method": scope["method"], "route": scope["path"], "status": status, "key": scope.get(KEY),
+              "why": WHY.get() if status >= 400 else None, "milliseconds": round(1_000 * seconds, 3)}  # fmt: skip
+    fields = {name: value for name, value in fields.items() if value is not None}
     requests.log(level, "%s %s %d", scope["method"], scope["path"], status, extra={"fields": fields})

@@ -8,7 +8,7 @@ import pytest
 
 from handoff import settings as settings_module
 from handoff.errors import BadInput
-from handoff.settings import Settings, read_settings
+from handoff.settings import Settings, misspelt, read_settings
 
 
 def test_nothing_set_means_the_defaults() -> None:
@@ -61,6 +61,17 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
 def test_a_value_that_cannot_be_is_named(name: str, value: str) -> None:
     with pytest.raises(BadInput, match=f"{name} is '{value}'; expected"):
         read_settings({name: value})
+
+
+def test_a_name_that_is_nearly_a_setting_is_found() -> None:
+    made_up = {"HANDOFF_PORT": "tcp://10.0.0.1:80", "HANDOFF_SERVICE_HOST": "10.0.0.1", "HANDOFF_PORT_3000_TCP": "x"}
+    others = {"HANDOFF_URL": "x", "HANDOFF_API_KEY": "x", "HANDOFF_ENCODER": "static", "HANDOFF_MLFLOW_URI": "x"}
+    right = {"HANDOFF_MAX_BATCH": "5", "PATH": "/bin"}
+    assert misspelt(made_up | others | right) == []
+    assert misspelt({"HANDOFF_MAX_BATHC": "5", "HANDOFF_STORE_KEYS": "x"}) == [
+        ("HANDOFF_MAX_BATHC", "HANDOFF_MAX_BATCH"),
+        ("HANDOFF_STORE_KEYS", "HANDOFF_STORE_KEY"),
+    ]
 
 
 def test_every_setting_is_documented() -> None:

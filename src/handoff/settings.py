@@ -37,6 +37,7 @@ Names that Kubernetes makes up for a service called "handoff" (HANDOFF_PORT, HAN
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -50,6 +51,8 @@ STORE_EXAMPLES = "sqlite:////var/lib/handoff/handoff.sqlite or postgresql://user
 # Where the keys are unless HANDOFF_KEYS says otherwise.
 KEYS_FILE = "handoff-keys.json"
 _SWITCHES = ("require_model", "keep_raw_text", "without_keys", "log_requests")
+# Of names that differ in two letters or so; what Kubernetes makes up is further from all.
+_ALIKE = 0.9
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -114,6 +117,14 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     texts = {field: environment.get(PREFIX + field.upper(), "").strip() for field in Settings.__dataclass_fields__}
     given: dict[str, Any] = {field: _value(field, text) for field, text in texts.items() if text}
     return replace(Settings(), **given)
+
+
+def misspelt(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str]]:
+    """What is set and no setting, but nearly one: its name, and the setting that may be meant."""
+    known = [PREFIX + field.upper() for field in Settings.__dataclass_fields__]
+    strange = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    close = [(name, difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)) for name in strange]
+    return [(name, meant[0]) for name, meant in close if meant]
 
 
 def _value(field: str, text: str) -> Path | str | bool | int | None:

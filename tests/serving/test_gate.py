@@ -14,7 +14,7 @@ import pytest
 from handoff.access import add_key, revoke_key
 from handoff.settings import Settings
 from serving.gate import Gate
-from serving.http import Refused
+from serving.http import KEY, Refused
 from serving.roles import CLOSED, ROLE_OF, UNKNOWN
 from tests.serving.conversations import CALM
 from tests.serving.running import Running, clean_environment, running, until
@@ -47,6 +47,16 @@ def keys(tmp_path: Path) -> dict[str, str]:
     made = {role: add_key(path, role, [role], NOW)[1] for role in ("predict", "feedback", "read", "administer")}
     GATE = Gate(Settings(keys=path))
     return made
+
+
+@pytest.mark.parametrize(("role", "status"), [("predict", None), ("read", 403)])
+def test_the_log_can_name_the_key_that_was_shown(keys: dict[str, str], role: str, status: int | None) -> None:
+    scope = {"type": "http", "path": "/predict", "method": "POST", "server": ("10.0.0.5", 80)}
+    try:
+        GATE.check(scope, {b"authorization": f"Bearer {keys[role]}".encode()})
+    except Refused as refused:
+        assert refused.status == status
+    assert scope[KEY] == role
 
 
 @pytest.mark.parametrize("path", list(ROLE_OF))

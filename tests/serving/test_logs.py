@@ -59,7 +59,7 @@ def test_refused_requests_are_logged_with_their_id_and_without_their_text(tmp_pa
         assert logged[0] | {"at": "", "worker": 0, "milliseconds": 0} == {
             "at": "", "level": "info", "logger": "bentoml.handoff.requests", "worker": 0,
             "message": "POST /predict 400", "request_id": "chat-7", "method": "POST", "route": "/predict",
-            "status": 400, "milliseconds": 0,
+            "status": 400, "milliseconds": 0, "why": "The body is not a usable conversation",
         }  # fmt: skip
         assert "chat-8" not in it.output.read_text("utf-8")
         assert "secret" not in it.output.read_text("utf-8")

@@ -25,7 +25,7 @@ from handoff.commands._console import complain, console
 from handoff.errors import BadInput
 from handoff.policy import load_policy
 from handoff.rules import load_rules
-from handoff.settings import Settings, read_settings, store_backend
+from handoff.settings import Settings, misspelt, read_settings, store_backend
 
 SERVICE = "serving.service:HandoffService"
 
@@ -75,6 +75,8 @@ def serve(
     _tell_workers(models, rules, store)
     own_key = _tell_about_keys(keys, without_keys)
     settings = read_settings()
+    for name, meant in misspelt():
+        console.print(f"UNKNOWN: {name} is no setting and changes nothing; {meant} is", markup=False, style="red")
     _check_store(settings.store)
     _check_models(settings.models)
     _check_keys(settings, host, address, is_given=keys is not None)
