@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 import httpx
 import pytest
 
-from handoff.client import AsyncClient, Call, Client, Pause, course
+from handoff.client import AsyncClient, Client
+from handoff.course import Call, Pause, course
 from handoff.errors import BadInput, RequestRefused, ServiceUnavailable
 from handoff.transcript import Customer, Message, from_object
 from tests.serving.conversations import CALM
