@@ -18,10 +18,12 @@ import msgspec
 
 from benchmarks.chats import Chats
 from benchmarks.report import machine, table, write
-from handoff.decision import Judge, Standing, explained
+from handoff.decision import Judge
+from handoff.explanation import explained
 from handoff.memory import Memory
 from handoff.models import load_champion
 from handoff.signals import read
+from handoff.standing import Standing
 from handoff.store import decision_record
 from handoff.transcript import Conversation, to_json
 from handoff.transcript.redact import names_of, redact_message

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar, get_args
 
 import msgspec
 
-from handoff.decision import Answer, Contributions, Judge, Standing
+from handoff.decision import Answer, Judge
 from handoff.errors import BadModel
+from handoff.explanation import Contributions
 from handoff.memory import Memory
 from handoff.models import load_champion
 from handoff.models.champion import CHAMPION_FILE
@@ -28,6 +29,7 @@ from handoff.policy import load_policy
 from handoff.rules import RuleBook, load_rules
 from handoff.settings import Settings
 from handoff.signals import cache_lookups
+from handoff.standing import Standing
 from handoff.together import contributions, learn, standings
 from handoff.transcript import Conversation, Message
 from serving.records import Component, Status, Trouble

@@ -23,8 +23,9 @@ import yaml
 
 from handoff.commands import app
 from handoff.commands.tables import filled
-from handoff.decision import Answer, EscalationAnswer, Indicator, Judge, RuleAnswer, Versions
+from handoff.decision import Answer, EscalationAnswer, Judge, RuleAnswer, Versions
 from handoff.errors import BadRecord
+from handoff.explanation import Indicator
 from handoff.features import table
 from handoff.policy import ACTIONS, Decision, Routing, load_policy
 from handoff.policy.settings import Team

@@ -13,50 +13,14 @@ from typing import Literal
 
 import msgspec
 
-from handoff.features import FEATURE_NAMES, FEATURES, FEATURES_VERSION, Moment, follow
-from handoff.features.statistics import Distinct, FallFromPeak, LongestStreak, MissingShare, Streak, Total
-from handoff.features.table import Fact, Family, Feature, Running, Said
+from handoff.explanation import Contributions, Explanation, Indicator, explained
+from handoff.features import FEATURES_VERSION, Moment, follow
 from handoff.models import EscalationModel, RoutingModel
-from handoff.models.escalation import Contribution
-from handoff.models.slots import WORDING_FEATURES
 from handoff.policy import Decision, Policy, Routing, decide, level, load_policy, may_alarm, model_action, route, trend
 from handoff.policy.decide import Level, Trend
-from handoff.policy.trigger import WINDOW
-from handoff.rules import Fired, RuleBook, Urgency, Watch, load_rules, name_facts
+from handoff.rules import Fired, RuleBook, Urgency, load_rules
+from handoff.standing import Probabilities, Progress, Standing, compared_moments
 from handoff.transcript import Conversation, Customer
-
-SHOWN_INDICATORS = 5
-# A contribution smaller than this moves no probability by more than 2.5 points: too little to speak for a reason.
-SPEAKS_FROM = 0.10
-
-# The model's probability right after a message, by the message's index.
-Probabilities = dict[int, float]
-# What the model's features add right after a message, largest first.
-Contributions = tuple[Contribution, ...]
-
-_BY_NAME = {feature.name: feature for feature in (*FEATURES, *WORDING_FEATURES)}
-# Of these statistics and families 0 says that there was none.
-_COUNTS = (Total, Distinct, Streak, LongestStreak, FallFromPeak, MissingShare)
-_LOUD_OR_AGAIN: tuple[Family, ...] = ("loudness", "repetition")
-
-
-class Indicator(msgspec.Struct, frozen=True):
-    """A feature that raises the probability, what it adds to the log-odds, and that in words."""
-
-    feature: str
-    value: float
-    weight: float
-    says: str
-
-
-class Explanation(msgspec.Struct, frozen=True):
-    """Where the model's log-odds come from: base + the shown weights + `rest` = `log_odds`, before calibration."""
-
-    indicators: tuple[Indicator, ...]
-    reasons: tuple[str, ...]
-    base: float
-    rest: float
-    log_odds: float
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -69,82 +33,6 @@ class Verdict(msgspec.Struct, frozen=True):
     decision: Decision
     explanation: Explanation | None
     scores: tuple[float, ...] = ()
-
-
-class Scores:
-    """Probabilities that a model has given to moments of one conversation, so that only new ones are scored."""
-
-    __slots__ = ("_found", "_model")
-
-    def __init__(self) -> None:
-        self._model: EscalationModel | None = None
-        self._found: Probabilities = {}
-
-    def by(self, model: EscalationModel, moments: Sequence[Moment], others: Sequence[Moment] = ()) -> Probabilities:
-        """The model's probabilities right after `moments`, by index, and right after those of `others` that it has
-        scored before; of any more nothing is remembered."""
-        found = self._found if self._model is model else {}
-        new = [moment for moment in moments if moment.index not in found]
-        told = zip(new, model.probabilities(new), strict=True) if new else ()
-        found = found | {moment.index: float(p) for moment, p in told}
-        wanted = (*moments, *others)
-        return self.note(model, {moment.index: found[moment.index] for moment in wanted if moment.index in found})
-
-    def note(self, model: EscalationModel, found: Probabilities) -> Probabilities:
-        """Remember these, and no others."""
-        self._model, self._found = model, found
-        return found
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """Where a conversation stands right after its newest message: all that an answer is made from.
-
-    `before` is the newest customer message before it in the same episode, which the trend compares with. `recent` are
-    the newest messages (up to `WINDOW`) that were read in the episode, or since a hand-off was declined in it, which
-    raise alarms; `moment` is the last of them if it was read. `scores` remembers what a model said of them; another
-    model may go on.
-    """
-
-    conversation_id: str
-    customer: Customer
-    moment: Moment
-    fired: tuple[Fired, ...]
-    before: Moment | None
-    recent: tuple[Moment, ...] = ()
-    scores: Scores = msgspec.field(default_factory=Scores)
-
-
-class Progress:
-    """A conversation on its way, fed one `Moment` after another. Constant time and room a message."""
-
-    __slots__ = ("_conversation_id", "_customer", "_customer_before", "_episode", "_recent", "_scores", "_watch")
-
-    def __init__(self, rules: RuleBook, conversation: Conversation) -> None:
-        """Of `conversation` only what is known beside its messages is read."""
-        self._conversation_id, self._customer = conversation.conversation_id, conversation.facts
-        self._watch = Watch(rules, name_facts(conversation))
-        self._customer_before: Moment | None = None
-        self._episode = 0
-        self._recent: tuple[Moment, ...] = ()
-        self._scores = Scores()
-
-    def step(self, moment: Moment) -> Standing:
-        """Take in the next moment."""
-        before = self._customer_before
-        if before is not None and before.episode != moment.episode:
-            before = None
-        if moment.read and moment.message.role == "customer":
-            self._customer_before = moment
-        self._remember(moment)
-        fired = self._watch.step(moment)
-        return Standing(self._conversation_id, self._customer, moment, fired, before, self._recent, self._scores)
-
-    def _remember(self, moment: Moment) -> None:
-        """A hand-off that was declined silences the model too, until there is new evidence."""
-        if moment.episode != self._episode or moment.message.event == "declined":
-            self._episode, self._recent = moment.episode, ()
-        if moment.read and moment.message.event != "declined":
-            self._recent = (*self._recent, moment)[-WINDOW:]
 
 
 class Versions(msgspec.Struct, frozen=True):
@@ -320,56 +208,6 @@ class Judge:
             certain_from = self.routing.manifest.certain_from
             cut = math.inf if certain_from is None else certain_from
         return route(verdict.decision, verdict.fired, customer, self.policy, probabilities, cut)
-
-
-def compared_moments(newest: Moment, before: Moment | None, recent: Sequence[Moment]) -> list[Moment]:
-    """The moments whose probabilities every answer needs: the newest, the one of the trend, and the last that may raise
-    an alarm, which is another than the newest where that is not read. Each once."""
-    compared = (newest, *recent[-1:], *(() if before is None else (before,)))
-    return list({moment.index: moment for moment in compared}.values())
-
-
-def explained(model: EscalationModel, moment: Moment, contributions: Contributions | None = None) -> Explanation:
-    """The features that raise the probability most, in words, and the reasons that they speak for."""
-    contributions = model.contributions(moment) if contributions is None else contributions
-    raising = _raising(contributions)
-    shown_values = dict(zip(FEATURE_NAMES, moment.row, strict=True))
-    indicators = tuple(
-        Indicator(c.feature, round(c.value, 6), round(c.weight, 6), feature.says.format_map(shown_values))
-        for c, feature in raising[:SHOWN_INDICATORS]
-    )
-    reasons = [feature.reason for c, feature in raising if c.weight >= SPEAKS_FROM and feature.reason is not None]
-    base = model.base
-    total = base + math.fsum([c.weight for c in contributions])
-    rest = total - base - math.fsum([i.weight for i in indicators])
-    return Explanation(indicators, tuple(dict.fromkeys(reasons)), base, rest, total)
-
-
-def _raising(contributions: Sequence[Contribution]) -> list[tuple[Contribution, Feature]]:
-    """Those, largest first, that raise the probability and can be shown: as many as are, and all that speak for a
-    reason."""
-    found: list[tuple[Contribution, Feature]] = []
-    for each in contributions:
-        if each.weight <= 0 or (each.weight < SPEAKS_FROM and len(found) >= SHOWN_INDICATORS):
-            break
-        feature = _BY_NAME[each.feature]
-        if _is_shown(feature, each.value):
-            found.append((each, feature))
-    return found
-
-
-def _is_shown(feature: Feature, value: float) -> bool:
-    """A missing value says nothing; of none at all, or words that speak against it, the sentence would not be true."""
-    if math.isnan(value):
-        return False
-    if isinstance(feature.source, Said):
-        return value > 0
-    counts = (
-        isinstance(feature.source, Fact)
-        or feature.family in _LOUD_OR_AGAIN
-        or (isinstance(feature.source, Running) and feature.source.statistic in _COUNTS)
-    )
-    return value != 0 or not counts
 
 
 def _belief(verdict: Verdict, earlier: float | None, policy: Policy) -> EscalationAnswer:

@@ -13,9 +13,9 @@ from threading import Lock
 
 import msgspec
 
-from handoff.decision import Progress, Standing
 from handoff.features import Follower
 from handoff.rules import RuleBook
+from handoff.standing import Progress, Standing
 from handoff.transcript import Conversation, Message
 from handoff.transcript.redact import names_of, redact, redact_message
 

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from handoff.decision import Contributions, Judge, Probabilities, Scores, Standing, compared_moments
+from handoff.decision import Judge
+from handoff.explanation import Contributions
 from handoff.features import Moment
 from handoff.features.together import Followed, follow_together, may_be_followed
 from handoff.models import EscalationModel
 from handoff.policy import may_alarm
 from handoff.policy.trigger import WINDOW
 from handoff.rules import Fired, fired_at_the_end, name_facts
+from handoff.standing import Probabilities, Scores, Standing, compared_moments
 from handoff.transcript import Conversation
 
 

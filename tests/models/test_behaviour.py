@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from handoff.calibration import sigmoid
-from handoff.decision import explained
+from handoff.explanation import explained
 from handoff.features import FEATURES, Feature, Moment, follow
 from handoff.features.table import Fact, Running
 from handoff.models import EscalationModel

@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from handoff.decision import Answer, Standing
+from handoff.decision import Answer
 from handoff.errors import BadRecord, Busy, Conflict
 from handoff.rules import RuleBook
+from handoff.standing import Standing
 from handoff.store import Facts, LiveConversations, Store, running
 from handoff.store import live as live_module
 from handoff.transcript import Conversation, Customer, Message

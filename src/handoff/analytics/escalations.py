@@ -12,7 +12,8 @@ from typing import Literal
 
 import msgspec
 
-from handoff.decision import Judge, Verdict, explained
+from handoff.decision import Judge, Verdict
+from handoff.explanation import explained
 from handoff.policy import decide
 from handoff.rules import REASONS, Fired
 from handoff.transcript import Conversation

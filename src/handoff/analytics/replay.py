@@ -9,7 +9,8 @@ from typing import Literal
 import msgspec
 
 from handoff.analytics.backtest import ALARMS
-from handoff.decision import Indicator, Judge, Verdict, Versions
+from handoff.decision import Judge, Verdict, Versions
+from handoff.explanation import Indicator
 from handoff.policy import Action, level
 from handoff.policy.decide import DecidedBy, Level
 from handoff.policy.settings import Cuts

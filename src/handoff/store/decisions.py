@@ -12,9 +12,10 @@ import msgspec
 import numpy as np
 from sqlalchemy import Connection, select
 
-from handoff.decision import Answer, Standing
+from handoff.decision import Answer
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.policy import Action
+from handoff.standing import Standing
 from handoff.store.tables import decisions, feature_names, insert_or_ignore, insert_or_ignore_rows
 
 ESCALATING: tuple[Action, ...] = ("proactive_escalation", "escalate_now")

@@ -19,9 +19,10 @@ import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from handoff.decision import Answer, Standing
+from handoff.decision import Answer
 from handoff.errors import Busy, HandoffError, Overloaded, StoreUnavailable
 from handoff.rules import RuleBook
+from handoff.standing import Standing
 from handoff.store import conversations as rows
 from handoff.store.conversations import Entry, Header
 from handoff.store.decisions import ESCALATING, DecisionRecord, decision_record, stored_answer

@@ -9,9 +9,9 @@ from typing import Protocol, TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from handoff.decision import Progress, Standing
 from handoff.features import Follower
 from handoff.rules import RuleBook
+from handoff.standing import Progress, Standing
 from handoff.store import conversations as rows
 from handoff.store.conversations import Entry, Glance, Header, Kept
 from handoff.store.facts import masked
