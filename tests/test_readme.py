@@ -21,7 +21,6 @@ import pytest
 import typer
 import yaml
 
-from handoff.commands import app
 from handoff.commands.tables import filled
 from handoff.decision import Answer, EscalationAnswer, Judge, RuleAnswer, Versions
 from handoff.errors import BadRecord
@@ -33,6 +32,7 @@ from handoff.rules import load_rules
 from handoff.simulate import simulate
 from handoff.simulate.store import write
 from handoff.transcript import Conversation, Customer, Environment, Event, Message, Outcome, parse
+from tests.commands.running import app
 
 ROOT = Path(__file__).parents[1]
 README, WIRE_FORMAT = ROOT / "README.md", ROOT / "docs" / "wire-format.md"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typer.testing import CliRunner, Result
 
-from handoff.commands import app
+from handoff.commands import COMMANDS, with_commands
+
+app = with_commands(*COMMANDS)
 
 
 def run(*arguments: object, columns: int = 100, **environment: str) -> Result:

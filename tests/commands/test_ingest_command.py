@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from handoff.commands import _console, app
+from handoff.commands import _console
 from handoff.formats import FORMATS
+from tests.commands.running import app
 from tests.formats.reading import FIXTURES, public
 
 GOOD = '{"conversation_id":"c-1","messages":[{"role":"customer","text":"hi"}]}\n'

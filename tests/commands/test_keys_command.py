@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from handoff.commands import app
+from tests.commands.running import app
 
 
 def handoff(*words: str, status: int = 0) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from handoff.commands import app
 from handoff.simulate import simulate, store
 from handoff.transcript import parse
+from tests.commands.running import app
 
 
 def run(*arguments: object) -> Result:

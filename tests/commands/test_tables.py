@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from handoff.commands import app
 from handoff.commands.tables import TABLES, commands_table, filled
 from handoff.errors import BadInput
 from handoff.features import FEATURE_NAMES
 from handoff.policy import load_policy
 from handoff.rules import REASONS, load_rules
+from tests.commands.running import app
 
 PAGE = "# Page\n\n<!-- table: teams -->\nold\n<!-- end of table -->\n\nText.\n"
 runner = CliRunner()

@@ -14,13 +14,13 @@ import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
-from handoff.commands import app
 from handoff.formats import NativeWriter
 from handoff.models import read_manifest
 from handoff.models.artifact import rewrite_manifest
 from handoff.policy import load_policy
 from handoff.policy.settings import Cuts
 from handoff.simulate import simulate
+from tests.commands.running import app
 
 RUN = CliRunner()
 

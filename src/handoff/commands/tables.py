@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from handoff.commands import COMMANDS, with_commands
 from handoff.commands._app import app
 from handoff.commands._console import complain, console
 from handoff.errors import BadInput, nearest
@@ -51,7 +52,7 @@ def filled(text: str, name: str) -> str:
 
 def commands_table() -> str:
     """Every command and what it does."""
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(with_commands(*COMMANDS))
     listed = group.commands.items()  # type: ignore[attr-defined]  # typer's own group, which is not exported
     rows = [(f"`handoff {name}`", _first_line(command.help)) for name, command in listed if not command.hidden]
     return _markdown(("command", "what it does"), sorted(rows))
