@@ -89,6 +89,28 @@ def test_all_conversations_of_a_customer(store: Store, tmp_path: Path, monkeypat
     assert [c.conversation_id for c in store.conversations()] == ["c-0", "c-2", "c-4"]
 
 
+@pytest.mark.parametrize(
+    ("conversations", "customers", "unknown"),
+    [
+        (("42",), ("42",), ()),
+        (("c-1", "c-1", "42"), ("42",), ()),
+        (("42", "c-1"), ("nobody", "42", "42"), ("nobody",)),
+        (("42", "c-1"), ("c-1",), ("c-1",)),
+        (("nobody", "42", "c-1"), ("nobody",), ("nobody",)),
+    ],
+    ids=["an id of both", "named twice and of the customer", "a customer twice", "no such customer", "neither"],
+)
+def test_a_conversation_goes_and_counts_once_however_it_is_named(
+    store: Store, tmp_path: Path, conversations: tuple[str, ...], customers: tuple[str, ...], unknown: tuple[str, ...]
+) -> None:
+    talk(store, "42", "oboe", 1, customer_id="ana")
+    talk(store, "c-1", "oboe", 1, customer_id="42")
+    talk(store, "c-2", "oboe", 1)
+    found = forgotten(store, Wanted(conversations, customers), tmp_path)
+    assert (found.rows, found.unknown) == (Rows(2, 2, 2, 2), unknown)
+    assert [c.conversation_id for c in store.conversations()] == ["c-2"]
+
+
 def at(store: Store, hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "clock", lambda: START + timedelta(hours=hours))
 
@@ -293,6 +315,11 @@ class TestSpilled:
         assert (found.spilled, found.rows) == (2, NOTHING)
         assert len(Spill(folder).left_over()) == 1
 
+    def test_what_is_only_there_is_known(self, store: Store, tmp_path: Path) -> None:
+        self.leave(tmp_path / "spill", [decided(DISPUTE, conversation_id="c-1")])
+        found = forgotten(store, Wanted(("c-1", "c-2", "c-1")), tmp_path)
+        assert found == Forgotten(NOTHING, spilled=1, in_use=0, unknown=("c-2",))
+
     def test_a_file_of_which_all_is_meant_is_removed(self, tmp_path: Path) -> None:
         self.leave(tmp_path, [decided(DISPUTE)])
         assert forget_spilled(tmp_path, lambda record: True, really=True).free == 1
@@ -344,6 +371,17 @@ def test_the_command_counts_first_and_deletes_when_told_to(url: str, stores: Ope
     done = run("forget", "--before", "2999-01-01", "--yes", "--no-vacuum", **surroundings)
     assert done.exit_code == 0 and "conversations: 1" in done.stdout
     assert ("--vacuum rewrites it" in done.stderr) == url.startswith("sqlite")
+
+
+def test_the_command_tells_conversations_from_customers(sqlite_url: str, stores: Open, tmp_path: Path) -> None:
+    store = stores(sqlite_url)
+    talk(store, "42", "oboe")
+    talk(store, "c-1", "oboe", customer_id="42")
+    surroundings = {"HANDOFF_STORE": sqlite_url, "HANDOFF_SPILL": str(tmp_path / "spill")}
+    for more in ((), ("--yes",)):
+        done = run("forget", "--conversation", "42", "--customer", "42", "--json", *more, **surroundings)
+        assert (done.exit_code, json.loads(done.stdout)["conversations"]) == (0, 2)
+    assert list(store.conversations()) == []
 
 
 @pytest.mark.parametrize(

@@ -104,9 +104,9 @@ def forget(database: Database, spill: Path, wanted: Wanted, *, really: bool, pau
     Raises OSError for a spill that cannot be read.
     """
     deletion = Deletion(database, really=really, pause=pause)
-    ids: dict[str, list[str]] = {each: [each] for each in wanted.conversations}
-    ids |= _of_customers(deletion, wanted.customers)
-    every, seen = {each for found in ids.values() for each in found}, set()
+    of_customers = _of_customers(deletion, wanted.customers)
+    every = dict.fromkeys((*wanted.conversations, *(each for ids in of_customers.values() for each in ids)))
+    seen: set[str] = set()
 
     def is_meant(record: DecisionRecord) -> bool:
         seen.add(record.answer.conversation_id)
@@ -115,14 +115,16 @@ def forget(database: Database, spill: Path, wanted: Wanted, *, really: bool, pau
 
     # First, for what a starting worker takes from there meanwhile is in the database then.
     left = forget_spilled(spill, is_meant, really=really)
-    rows, unknown = Rows(), []
-    for name, found in ids.items():
-        removed = sum((deletion.conversations([each]) for each in found), start=Rows())
-        if removed == Rows() and not seen.intersection(found):
-            unknown.append(name)
+    rows = Rows()
+    for each in every:
+        removed = deletion.conversations([each])
+        if removed != Rows():
+            seen.add(each)
         rows += removed
     if wanted.before is not None:
         rows += deletion.older(wanted.before)
+    named = [*((each, [each]) for each in wanted.conversations), *of_customers.items()]
+    unknown = dict.fromkeys(name for name, ids in named if seen.isdisjoint(ids))
     return Forgotten(rows, left.free, left.in_use, tuple(unknown))
 
 
