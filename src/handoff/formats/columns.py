@@ -21,6 +21,44 @@ from numpy.typing import NDArray
 _SHORT_BYTES = 16
 
 
+def usual(batch: Any) -> Any:
+    """The batch with times in microseconds, and with texts and lists of the plain kind: pandas writes nanoseconds, and
+    polars large texts. A column that does not fit stays as it is."""
+    import pyarrow as pa
+
+    return pa.RecordBatch.from_arrays([_cast(column) for column in batch.columns], batch.schema.names)
+
+
+def _cast(column: Any) -> Any:
+    import pyarrow as pa
+
+    kind = _usual(column.type)
+    if kind == column.type:
+        return column
+    # Not imported by pyarrow itself.
+    from pyarrow.compute import CastOptions
+
+    try:
+        return column.cast(options=CastOptions(kind, allow_time_truncate=True))
+    except (pa.ArrowException, ValueError):
+        return column
+
+
+def _usual(kind: Any) -> Any:
+    """The type that `ParquetWriter` would write for it. Of time zones only whether there is one matters."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_usual(field.type)) for field in kind])
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(_usual(kind.value_type)))
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", "UTC" if kind.tz else None)
+    if pa.types.is_dictionary(kind):
+        return _usual(kind.value_type)
+    return pa.string() if pa.types.is_large_string(kind) else kind
+
+
 def values(array: Any) -> list[Any]:
     """The values of an Arrow array, None for null.
 

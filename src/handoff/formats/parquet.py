@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from handoff.errors import BadRecord, Problem, nearest
-from handoff.formats.columns import plain, values
+from handoff.formats.columns import plain, usual, values
 from handoff.formats.kind import seems
 from handoff.formats.record import Found, Record, Reject, rejected
 from handoff.transcript import Conversation, check, from_object
+from handoff.transcript.parse import FIRST_YEAR, LAST_YEAR
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,7 +83,8 @@ def read_batches(path: Path) -> Iterator[Any]:
 
     try:
         file = pq.ParquetFile(path, pre_buffer=False)
-    except (pa.ArrowInvalid, OSError) as error:
+        names = file.schema_arrow.names
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         with path.open("rb") as stream:
             beginning = stream.read(1024)
         found = f"; it seems to be {seems(beginning) or 'JSON'}" if beginning else ""
@@ -90,7 +92,6 @@ def read_batches(path: Path) -> Iterator[Any]:
         yield rejected(path, None, Problem("", problem, "a complete Parquet file"))
         return
     with file:
-        names = file.schema_arrow.names
         absent = [name for name in ("conversation_id", "messages") if name not in names]
         if absent:
             problem = f"no such column{nearest(absent[0], names)}"
@@ -108,9 +109,12 @@ def _batches(path: Path, file: Any) -> Iterator[Any]:
         for batch in file.iter_batches(
             _BATCH_ROWS, use_threads=False, columns=[n for n in file.schema_arrow.names if n in known]
         ):
-            yield from _pieces(batch)
+            yield from _pieces(usual(batch))
             row += batch.num_rows
-    except (pa.ArrowInvalid, OSError) as error:
+    except pa.ArrowNotImplementedError as error:
+        expected = "columns as the native format has them, with plain texts instead of categories"
+        yield rejected(path, row + 1, Problem("", f"cannot be read ({_first_line(error)})", expected))
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         yield rejected(path, row + 1, Problem("", f"damaged ({_first_line(error)})", "a complete Parquet file"))
 
 
@@ -141,27 +145,39 @@ def _all_sound(batch: Any) -> list[Conversation] | None:
         found = msgspec.convert(values(rows), list[Conversation], from_attributes=True)
         clean = plain(rows)
         return [check(conversation, plain=clean) for conversation in found]
-    except (BadRecord, msgspec.ValidationError, ValueError):
+    except (BadRecord, msgspec.ValidationError, ValueError, OverflowError):
         return None
 
 
 def _one_by_one(batch: Any) -> Iterator[Any]:
-    """The rows as Python values, None for one that cannot be read."""
+    """The rows as Python values; the problem of one that cannot be read."""
     try:
         yield from batch.to_pylist()
         return
-    except UnicodeDecodeError:
+    except (ValueError, OverflowError):
         pass  # then find the row
     for index in range(batch.num_rows):
+        yield _values_of(usual(batch.slice(index, 1)))
+
+
+def _values_of(row: Any) -> dict[str, Any] | Problem:
+    """The values of a batch of a single row by their columns, or what is wrong with the first that cannot be read."""
+    found = {}
+    for name, column in zip(row.schema.names, row.columns, strict=True):
         try:
-            yield from batch.slice(index, 1).to_pylist()
+            found[name] = column[0].as_py()
         except UnicodeDecodeError:
-            yield None
+            return Problem(name, "invalid UTF-8", "text encoded as UTF-8")
+        except OverflowError:
+            return Problem(name, "a time beyond the calendar", f"a year from {FIRST_YEAR} to {LAST_YEAR}")
+        except ValueError as error:
+            return Problem(name, f"cannot be read ({_first_line(error)})", "a column as the native format has it")
+    return found
 
 
 def _converted(path: Path, row: int, value: Any) -> Record:
-    if value is None:
-        return rejected(path, row, Problem("", "invalid UTF-8", "text encoded as UTF-8"))
+    if isinstance(value, Problem):
+        return rejected(path, row, value)
     try:
         return Found(from_object(value), row)
     except BadRecord as error:
