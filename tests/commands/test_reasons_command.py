@@ -84,6 +84,7 @@ BAD = {
     "a misspelt group": (["--by", "taem"], 1, "--by: unknown 'taem'; did you mean 'team'?"),
     "a misspelt reason": (["--show", "ai_uncertain"], 1, "did you mean 'ai_uncertainty'?"),
     "no date": (["--from", "March"], 1, "--from: 'March' is no date"),
+    "beyond": (["--to", "0001-01-01T00:00:00+14:00"], 1, "--to: '0001-01-01T00:00:00+14:00' is no date"),
     "an empty period": (["--from", "2026-03-02", "--to", "2026-03-02"], 1, "no time between them"),
     "two forms at once": (["--csv", "--json"], 2, "choose one"),
 }

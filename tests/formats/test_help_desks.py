@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from handoff.errors import BadRecord
 from handoff.formats.times import read_time
 from handoff.transcript import Conversation
 from tests.formats.reading import FIXTURES, read, story
@@ -226,6 +227,11 @@ def test_zendesk_audits_alone_hold_the_words_too(tmp_path: Path) -> None:
 )
 def test_times_in_every_writing(value: int | float | str) -> None:
     assert read_time(value, "x") == START
+
+
+def test_a_time_that_utc_has_no_year_for_is_refused() -> None:
+    with pytest.raises(BadRecord, match="x: 0001-01-01T00:00:00"):
+        read_time("0001-01-01T00:00:00+14:00", "x")
 
 
 @pytest.mark.parametrize("value", [None, 0, ""])

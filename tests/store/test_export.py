@@ -88,13 +88,29 @@ def test_the_command_writes_what_the_store_holds(url: str, stores: Open, tmp_pat
     [
         (("--out", "x.csv"), 2, "x.csv is no .parquet file"),
         (("--out", "x.parquet", "--since", "yesterday"), 2, "'yesterday' is no time"),
+        (("--out", "x.parquet", "--since", "9999-12-31T23:59:59-12:00"), 2, "'9999-12-31T23:59:59-12:00' is no time"),
+        (
+            ("--out", "x.parquet", "--since", "2026-03-03", "--until", "2026-03-02"),
+            2,
+            "--since 2026-03-03 is later than --until 2026-03-02; exchange them",
+        ),
         (("--out", "x.parquet", "--store", "mysql://host/x"), 1, "begins with 'mysql'; expected sqlite:"),
         (("--out", "x.parquet", "--store", "sqlite:///no-such.sqlite"), 1, "there is no store at no-such.sqlite"),
         (("--out", "x.parquet", "--store", "sqlite://"), 1, "a store in memory is shared by nobody"),
         (("--out", "x.parquet", "--store", "nonsense"), 1, "the store's URL cannot be read"),
         (("--out", "x.parquet"), 1, "HANDOFF_STORE is none"),
     ],
-    ids=["not Parquet", "no time", "another database", "no store", "memory", "no URL", "switched off"],
+    ids=[
+        "not Parquet",
+        "no time",
+        "beyond",
+        "the wrong way round",
+        "another database",
+        "no store",
+        "memory",
+        "no URL",
+        "switched off",
+    ],
 )
 def test_misuse_is_said_and_makes_nothing(
     arguments: tuple[str, ...], status: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

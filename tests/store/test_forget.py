@@ -394,10 +394,22 @@ def test_the_command_tells_conversations_from_customers(sqlite_url: str, stores:
         (("--older-than", "0d"), 2, "'0d' is no age"),
         (("--older-than", "999999w"), 1, "longer than there are dates"),
         (("--before", "soon"), 2, "'soon' is no time"),
+        (("--before", "0001-01-01T00:00:00+14:00"), 2, "'0001-01-01T00:00:00+14:00' is no time"),
         (("--conversation", "c-1"), 1, "HANDOFF_STORE is none"),
         (("--conversation", "c-1", "--store", "sqlite:///no-such.sqlite"), 1, "there is no store at no-such.sqlite"),
     ],
-    ids=["nothing", "id and time", "two times", "no unit", "no age", "too long", "no time", "switched off", "no store"],
+    ids=[
+        "nothing",
+        "id and time",
+        "two times",
+        "no unit",
+        "no age",
+        "too long",
+        "no time",
+        "beyond",
+        "switched off",
+        "no store",
+    ],
 )
 def test_misuse_is_said(
     arguments: tuple[str, ...], status: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

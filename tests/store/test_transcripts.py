@@ -200,10 +200,11 @@ def test_the_command_says_how_many_have_an_outcome(url: str, stores: Open, tmp_p
     [
         (("--out", "x.csv"), 2, "x.csv ends in none of .jsonl, .jsonl.gz, .parquet"),
         (("--out", "x.jsonl", "--until", "tomorrow"), 2, "'tomorrow' is no time"),
+        (("--out", "x.jsonl", "--since", "2026-03-03", "--until", "2026-03-02"), 2, "exchange them"),
         (("--out", "x.jsonl", "--store", "sqlite:///no-such.sqlite"), 1, "there is no store at no-such.sqlite"),
         (("--out", "x.jsonl"), 1, "HANDOFF_STORE is none"),
     ],
-    ids=["no native format", "no time", "no store", "switched off"],
+    ids=["no native format", "no time", "the wrong way round", "no store", "switched off"],
 )
 def test_misuse_is_said_and_makes_nothing(
     arguments: tuple[str, ...], status: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

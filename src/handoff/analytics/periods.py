@@ -71,6 +71,6 @@ def moment_of(text: str, option: str) -> datetime:
     """A date (midnight in UTC) or a time. Raises `BadInput` naming the option."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BadInput(f"{option}: '{text}' is no date; expected one such as 2026-03-02") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -51,7 +51,15 @@ def time_of(text: str | None, option: str) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
         problem = f"'{text}' is no time; expected one such as 2026-03-02 or 2026-03-02T14:31:05Z"
         raise typer.BadParameter(problem, param_hint=option) from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def times_of(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """The times that --since and --until name. Misuse when one is none, or when the first is the later one."""
+    begin, end = time_of(since, "--since"), time_of(until, "--until")
+    if begin is not None and end is not None and begin > end:
+        raise typer.BadParameter(f"--since {since} is later than --until {until}; exchange them")
+    return begin, end

@@ -10,7 +10,7 @@ import typer
 
 from handoff.commands._app import app
 from handoff.commands._console import console, print_json, progress
-from handoff.commands._stored import existing_store, time_of
+from handoff.commands._stored import existing_store, times_of
 
 # Nobody waits for it as for an answer, and a page of a large log may take a while.
 SECONDS = 300.0
@@ -64,7 +64,7 @@ def export_decisions_command(
     """
     if out.suffix != ".parquet":
         raise typer.BadParameter(f"{out.name} is no .parquet file", param_hint="--out")
-    begin, end = time_of(since, "--since"), time_of(until, "--until")
+    begin, end = times_of(since, until)
     with existing_store(store, SECONDS) as opened, progress("decisions") as step:
         written = Exported(opened.export_decisions(out, begin, end, step), str(out))
     if as_json:
@@ -106,7 +106,7 @@ def export_conversations_command(
 
     if not out.name.endswith(ENDINGS):
         raise typer.BadParameter(f"{out.name} ends in none of {', '.join(ENDINGS)}", param_hint="--out")
-    begin, end = time_of(since, "--since"), time_of(until, "--until")
+    begin, end = times_of(since, until)
     with existing_store(store, SECONDS) as opened, progress("conversations") as step:
         found = opened.export_conversations(out, begin, end, unfinished=unfinished, step=step)
     written = ExportedConversations(

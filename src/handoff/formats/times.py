@@ -27,10 +27,10 @@ def read_time(value: Time, path: str, layout: str | None = None) -> datetime | N
         return None
     try:
         time = _understood(value, layout)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         expected = f"a time like {layout}" if layout else "seconds since 1970 or a time such as 2026-03-02T14:31:05Z"
         raise BadRecord(Problem(path, str(value)[:40], expected)) from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _understood(value: int | float | str, layout: str | None) -> datetime:
