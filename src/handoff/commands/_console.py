@@ -29,6 +29,13 @@ _STEPS_BETWEEN_LOOKS = 64
 class OneLineErrors(TyperGroup):
     """A group of commands that turns an error raised on purpose into one line on stderr and exit status 1."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Misuse where an argument is no text: neither a store nor a file of JSON could hold it, nor a file's name."""
+        for each in args:
+            if not _is_unicode(each):
+                raise typer.BadParameter(f"{each!a} holds bytes that are no UTF-8; write or name it in UTF-8")
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:  # typer's Context, whose class typer keeps to itself
         let_threads_sleep()
         try:
@@ -40,6 +47,15 @@ class OneLineErrors(TyperGroup):
                 raise
             complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         raise typer.Exit(1)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be written; bytes of the command line that are no UTF-8 come as halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def let_threads_sleep() -> None:
