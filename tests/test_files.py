@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from handoff.files import digest, locked, new_folder, write_atomically
+from handoff.files import digest, locked, new_folder, whole, write_atomically
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -21,6 +21,27 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     assert path.read_bytes() == b"new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert digest(path) == sha256(b"new").hexdigest()
+
+
+@pytest.mark.parametrize(("mode", "meanwhile", "in_the_end"), [(None, 0o640, 0o640), (0o644, 0o600, 0o644)])
+def test_nobody_reads_a_file_earlier_than_its_mode_says(
+    tmp_path: Path, mode: int | None, meanwhile: int, in_the_end: int
+) -> None:
+    before = os.umask(0o027)
+    try:
+        with whole(tmp_path / "deep" / "x", mode) as partial:
+            partial.write_bytes(b"new")
+            assert stat.S_IMODE(partial.stat().st_mode) == meanwhile
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "deep" / "x").stat().st_mode) == in_the_end
+
+
+def test_two_that_write_one_file_at_once_are_not_in_each_others_way(tmp_path: Path) -> None:
+    with whole(tmp_path / "x") as first, whole(tmp_path / "x") as second:
+        first.write_bytes(b"first")
+        second.write_bytes(b"second")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"first"]
 
 
 def test_what_cannot_be_written_leaves_the_old_file_and_nothing_beside_it(

@@ -18,21 +18,31 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file under a temporary name, then rename it: a reader sees the old or the new, never half."""
+@contextlib.contextmanager
+def whole(path: Path, mode: int | None = None) -> Iterator[Path]:
+    """A hidden name beside `path` to write to, which becomes `path` at the end, on disk: a reader sees the old file or
+    the new, never half, and a failure leaves what was there.
+
+    Only the owner can read it before it has its `mode`; without one it has what the umask allows.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    partial = path.with_name(f".{path.name}.{os.urandom(4).hex()}.partial")
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600))
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
+        yield partial
+        with partial.open("rb") as file:
             os.fsync(file.fileno())
-        os.chmod(temporary, mode)  # mkstemp gives 0600; the service may run as another user
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+        if mode is not None:
+            os.chmod(partial, mode)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file whole or not at all. Whatever the umask, others may read it: the service may run as another user."""
+    with whole(path, mode) as partial:
+        partial.write_bytes(content)
 
 
 @contextlib.contextmanager

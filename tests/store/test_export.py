@@ -81,6 +81,7 @@ def test_the_command_writes_what_the_store_holds(url: str, stores: Open, tmp_pat
     done = run("export", "decisions", "--out", out, "--until", "2026-03-03T16:00:00+01:00", "--store", url, "--json")
     assert json.loads(done.stdout) == {"decisions": 1, "file": str(out)}
     assert pq.read_table(out).num_rows == 1
+    assert out.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(

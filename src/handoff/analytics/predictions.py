@@ -3,7 +3,6 @@ message."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from handoff.decision import Answer, Judge, Verdict
+from handoff.files import whole
 from handoff.formats.native import NativeWriter
 from handoff.formats.parquet import ParquetWriter
 from handoff.policy import Action, level
@@ -67,13 +67,8 @@ def _row(conversation_id: str, verdict: Verdict) -> MessageRow:
 @contextmanager
 def new_file(path: Path, kind: type[Prediction]) -> Iterator[NativeWriter | ParquetWriter]:
     """A writer to `path`, Parquet or JSON Lines by its ending. The file appears whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
     zipped = path.suffix == ".gz"
-    opened = ParquetWriter(partial, kind) if path.suffix == ".parquet" else NativeWriter(partial, zipped=zipped)
-    try:
+    with whole(path) as partial:
+        opened = ParquetWriter(partial, kind) if path.suffix == ".parquet" else NativeWriter(partial, zipped=zipped)
         with opened as writer:
             yield writer
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -58,7 +58,8 @@ def export_decisions_command(
 
     A row holds what made the decision (versions, rules that held, every feature by its name), the decision itself
     (probability, action, reason, urgency, who decided), how long it took, and the whole answer as JSON. Texts of
-    messages are not in it. The file appears whole or not at all, and the service may go on writing meanwhile.
+    messages are not in it. The file appears whole or not at all, for its owner alone to read, and the service may go
+    on writing meanwhile.
 
     Example: `handoff export decisions --out decisions.parquet --since 2026-03-01`
     """
@@ -98,7 +99,7 @@ def export_conversations_command(
     written that HANDOFF_KEEP_RAW_TEXT kept. An id that
     held personal data comes as its masked form with a hash, the same every time, so that records still join; others
     come as they were sent. Decisions are not in it (`handoff export decisions`), nor opinions on them (agree), and what
-    was only ever sent to /predict is not stored as a conversation.
+    was only ever sent to /predict is not stored as a conversation. Nobody but its owner may read the file.
 
     Example: `handoff export conversations --out conversations.jsonl --since 2026-03-01`
     """

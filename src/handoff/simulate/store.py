@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 
 from handoff.errors import BadInput
+from handoff.files import whole
 from handoff.formats.native import NativeWriter
 from handoff.simulate.people import CUSTOMER_ID
 from handoff.simulate.run import conversation_id
@@ -46,15 +46,9 @@ def write(conversations: Iterable[Conversation], out: Path, on_conversation: Cal
     An earlier simulation is replaced. Raises `BadInput` where that file is anything else.
     """
     _check_nothing_lost(out)
-    out.mkdir(parents=True, exist_ok=True)
     file = out / FILE_NAME
-    partial = out / f".{FILE_NAME}.{os.getpid()}.partial"
-    try:
-        written = _write(conversations, partial, file, on_conversation)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
-    return written
+    with whole(file) as partial:
+        return _write(conversations, partial, file, on_conversation)
 
 
 def _write(conversations: Iterable[Conversation], partial: Path, file: Path, step: Callable[[], object]) -> Written:

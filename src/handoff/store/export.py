@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import Connection, Row, func, select
 
+from handoff.files import whole
 from handoff.store.database import Database
 from handoff.store.decisions import feature_row
 from handoff.store.tables import decisions, feature_names
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_A_PAGE = 1_000
+# What customers wrote, and what was decided about them: for who exports it, as the store's own files.
+MODE = 0o600
 
 _TEXTS = (
     "id", "conversation_id", "message_id", "request_id", "mode", "model_version", "routing_version",
@@ -45,25 +46,13 @@ def export_decisions(
 
     names = database.read(_feature_names)
     written = 0
-    with whole(path) as partial, pq.ParquetWriter(partial, schema(), compression="zstd") as file:
+    with whole(path, MODE) as partial, pq.ParquetWriter(partial, schema(), compression="zstd") as file:
         for rows in _pages(database, since, until):
             file.write_table(_table(rows, names))
             written += len(rows)
             for _ in rows:
                 step()
     return written
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A hidden name beside `path` to write to, which becomes `path` at the end; a failure leaves what was there."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def schema() -> pa.Schema:

@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 
 from handoff.errors import BadRecord
+from handoff.files import whole
 from handoff.formats import NativeWriter, ParquetWriter
-from handoff.store.export import whole
+from handoff.store.export import MODE
 from handoff.transcript import Conversation, parse, to_json
 from handoff.transcript.outcomes import is_recorded
 
@@ -42,7 +43,7 @@ def export_conversations(
     takes a conversation without an outcome for one that needed nobody.
     """
     counts = dict.fromkeys(Transcripts.__struct_fields__, 0)
-    with whole(path) as partial, _writer(path, partial) as file:
+    with whole(path, MODE) as partial, _writer(path, partial) as file:
         for conversation in conversations:
             kind = _kind(conversation, unfinished)
             counts[kind] += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from handoff.analytics.levels import CutCost
+from handoff.files import whole
 from handoff.metrics import reliability
 from handoff.training.card import slice_figure
 from handoff.training.report import EscalationReport, slice_values
@@ -121,13 +121,8 @@ def cost_curve(points: Sequence[CutCost], marks: Mapping[str, float]) -> Figure:
 
 def save(figure: Figure, path: Path) -> None:
     """Write the picture as PNG, whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with whole(path) as partial:
         figure.savefig(partial, format="png", dpi=120)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _figure(title: str, x: str, y: str, height: float = 4.5) -> tuple[Figure, Axes]:

@@ -7,7 +7,6 @@ may be kept in a folder, so that a second run, with a feature more, reads no tex
 from __future__ import annotations
 
 import hashlib
-import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from handoff.features import FEATURE_NAMES
 from handoff.features.columns import features
 from handoff.features.follower import Noted
 from handoff.features.recorder import COLUMNS, record
+from handoff.files import whole
 from handoff.signals import lexicon_version
 from handoff.training.labels import TARGETS, EscalationTarget, every_label
 from handoff.transcript import Conversation
@@ -180,13 +180,13 @@ class SignalStore:
         """Keep the table of these records. Whole or not at all, also when several write it."""
         import pyarrow as pa
 
-        path = self._path(records)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         # As `write_feather` does, which imports pandas.
-        with pa.ipc.new_file(str(temporary), table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as file:
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        with (
+            whole(self._path(records)) as partial,
+            pa.ipc.new_file(str(partial), table.schema, options=options) as file,
+        ):
             file.write_table(table)
-        temporary.replace(path)
 
     def _path(self, records: Sequence[bytes]) -> Path:
         digest = hashlib.blake2b(digest_size=16)
