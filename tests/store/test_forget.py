@@ -349,17 +349,19 @@ class TestSpilled:
 def test_the_command_counts_first_and_deletes_when_told_to(url: str, stores: Open, tmp_path: Path) -> None:
     store = stores(url)
     talk(store, RAW_ID, "oboe")
-    surroundings = {"HANDOFF_STORE": url, "HANDOFF_SPILL": str(tmp_path / "spill")}
+    spill = tmp_path / "spill"
+    surroundings = {"HANDOFF_STORE": url, "HANDOFF_SPILL": str(spill)}
     done = run("forget", "--conversation", RAW_ID, **surroundings)
     assert (done.exit_code, done.stdout.splitlines()) == (0, [
         "Would delete:", "  conversations: 1", "  messages: 3", "  decisions: 3", "  outcomes: 1",
+        f"  decisions on this machine's disk, in {spill}: 0",
         "Nothing was deleted. --yes deletes it, for good.",
     ])  # fmt: skip
     assert store.conversation(RAW_ID) is not None
     done = run("forget", "--conversation", RAW_ID, "--yes", "--json", **surroundings)
     assert (done.exit_code, json.loads(done.stdout)) == (0, {
         "deleted": True, "conversations": 1, "messages": 3, "decisions": 3, "outcomes": 1,
-        "spilled": 0, "in_use": 0, "unknown": [],
+        "spilled": 0, "spill": str(spill), "in_use": 0, "unknown": [],
     })  # fmt: skip
     assert store.conversation(RAW_ID) is None
     done = run("forget", "--conversation", RAW_ID, "--yes", **surroundings)

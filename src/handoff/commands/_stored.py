@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +16,13 @@ from handoff.transcript import Conversation
 if TYPE_CHECKING:
     from handoff.store import Store
 
+# Nobody waits for it as for an answer; a page of a large table, or a file to rewrite, may take a while.
+SECONDS = 300.0
 
-def existing_store(url: str | None, seconds: float) -> Store:
+StoreOption = Annotated[str | None, typer.Option("--store", help="Database URL; HANDOFF_STORE by default.")]
+
+
+def existing_store(url: str | None) -> Store:
     """The store at the URL, or else at HANDOFF_STORE. Raises `BadInput` where there is none."""
     from handoff.store import open_store
 
@@ -25,22 +30,18 @@ def existing_store(url: str | None, seconds: float) -> Store:
     named = url or settings.store
     if named is None:
         raise BadInput("HANDOFF_STORE is none, so nothing is stored; name the database with --store")
-    return open_store(named, secret=settings.store_key, seconds=seconds, must_exist=True)
+    return open_store(named, secret=settings.store_key, seconds=SECONDS, must_exist=True)
 
 
 def from_store(url: str) -> Iterator[Conversation]:
     """The conversations of a store, with what was reported of the end of each."""
-    from handoff.store import open_store
-
-    with open_store(url, secret=read_settings().store_key, must_exist=True) as store:
+    with existing_store(url) as store:
         yield from store.conversations()
 
 
 def one_stored(url: str, conversation_id: str | None) -> Conversation:
     """The conversation of that id, or the only one there is. Raises `BadInput` naming some ids otherwise."""
-    from handoff.store import open_store
-
-    with open_store(url, secret=read_settings().store_key, must_exist=True) as store:
+    with existing_store(url) as store:
         found = store.with_outcome(conversation_id) if conversation_id is not None else None
         return found or one_among(store.conversations(), conversation_id, "--store")
 

@@ -10,16 +10,12 @@ import typer
 
 from handoff.commands._app import app
 from handoff.commands._console import console, print_json, progress
-from handoff.commands._stored import existing_store, times_of
-
-# Nobody waits for it as for an answer, and a page of a large log may take a while.
-SECONDS = 300.0
+from handoff.commands._stored import StoreOption, existing_store, times_of
 
 export_app = typer.Typer(help="Write what the store holds to a file.", no_args_is_help=True)
 app.add_typer(export_app, name="export")
 
 
-StoreOption = Annotated[str | None, typer.Option("--store", help="Database URL; HANDOFF_STORE by default.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the count as JSON.")]
 
 
@@ -66,7 +62,7 @@ def export_decisions_command(
     if out.suffix != ".parquet":
         raise typer.BadParameter(f"{out.name} is no .parquet file", param_hint="--out")
     begin, end = times_of(since, until)
-    with existing_store(store, SECONDS) as opened, progress("decisions") as step:
+    with existing_store(store) as opened, progress("decisions") as step:
         written = Exported(opened.export_decisions(out, begin, end, step), str(out))
     if as_json:
         print_json(written)
@@ -108,7 +104,7 @@ def export_conversations_command(
     if not out.name.endswith(ENDINGS):
         raise typer.BadParameter(f"{out.name} ends in none of {', '.join(ENDINGS)}", param_hint="--out")
     begin, end = times_of(since, until)
-    with existing_store(store, SECONDS) as opened, progress("conversations") as step:
+    with existing_store(store) as opened, progress("conversations") as step:
         found = opened.export_conversations(out, begin, end, unfinished=unfinished, step=step)
     written = ExportedConversations(
         found.conversations, found.with_outcome, found.without_outcome, found.unfinished, found.unusable, str(out)

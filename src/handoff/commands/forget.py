@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -11,7 +12,7 @@ import typer
 
 from handoff.commands._app import app
 from handoff.commands._console import complain, console, print_json, stderr
-from handoff.commands._stored import existing_store, time_of
+from handoff.commands._stored import StoreOption, existing_store, time_of
 from handoff.errors import BadInput, StoreUnavailable
 from handoff.settings import read_settings
 
@@ -19,14 +20,11 @@ if TYPE_CHECKING:
     from handoff.store import Store
     from handoff.store.forget import Forgotten, Wanted
 
-# Nobody waits for it as for an answer; a page of a large table, or a file to rewrite, may take a while.
-SECONDS = 300.0
-
 _AGE = re.compile(r"([1-9][0-9]{0,5})([dw])")
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What was deleted, or would be: `deleted` says which."""
+    """What was deleted, or would be: `deleted` says which. `spill` is the folder where decisions were looked for."""
 
     deleted: bool
     conversations: int
@@ -34,6 +32,7 @@ class Report(msgspec.Struct, frozen=True):
     decisions: int
     outcomes: int
     spilled: int
+    spill: str
     in_use: int
     unknown: tuple[str, ...]
 
@@ -55,7 +54,7 @@ def forget_command(
         bool | None,
         typer.Option("--vacuum/--no-vacuum", help="Rewrite SQLite's file; by default one of up to 100 MiB."),
     ] = None,
-    store: Annotated[str | None, typer.Option("--store", help="Database URL; HANDOFF_STORE by default.")] = None,
+    store: StoreOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Delete conversations from the store with all that belongs to them; without --yes say how much that is.
@@ -77,10 +76,10 @@ def forget_command(
     Example: `handoff forget --older-than 400d --yes`
     """
     wanted = _wanted(conversations or [], customers or [], before, older_than)
-    spill = read_settings().spill
-    with existing_store(store, SECONDS) as opened:
+    spill = read_settings().spill.absolute()
+    with existing_store(store) as opened:
         found = opened.forget(wanted, spill, really=yes)
-        report = _report(found, yes)
+        report = _report(found, spill, yes)
         print_json(report) if as_json else _print(report)
         complete = _is_wiped(opened, vacuum) if yes else True
     if found.unknown:
@@ -118,9 +117,9 @@ def _so_long_ago(age: str) -> datetime:
         raise BadInput(f"--older-than: {age} is longer than there are dates") from None
 
 
-def _report(found: Forgotten, yes: bool) -> Report:
-    rows = msgspec.structs.asdict(found.rows)
-    return Report(deleted=yes, spilled=found.spilled, in_use=found.in_use, unknown=found.unknown, **rows)
+def _report(found: Forgotten, spill: Path, yes: bool) -> Report:
+    counts = {**msgspec.structs.asdict(found.rows), "spilled": found.spilled, "in_use": found.in_use}
+    return Report(deleted=yes, spill=str(spill), unknown=found.unknown, **counts)
 
 
 def _print(report: Report) -> None:
@@ -128,8 +127,7 @@ def _print(report: Report) -> None:
     console.print("Deleted:" if report.deleted else "Would delete:")
     for name in ("conversations", "messages", "decisions", "outcomes"):
         console.print(f"  {name}: {getattr(report, name):,}")
-    if report.spilled:
-        console.print(f"  decisions on this machine's disk: {report.spilled:,}")
+    console.print(f"  decisions on this machine's disk, in {report.spill}: {report.spilled:,}", markup=False)
     if not report.deleted:
         console.print("Nothing was deleted. --yes deletes it, for good.")
 
