@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib.metadata import version
 
 import pytest
 from rich.console import Console
@@ -40,3 +41,8 @@ def test_an_argument_that_is_no_utf8_is_named(arguments: tuple[str, ...]) -> Non
     done = run(*arguments, columns=200)
     assert done.exit_code == 2
     assert "\\udcff" in done.stderr and "holds bytes that are no UTF-8; write or name it in UTF-8" in done.stderr
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    done = run("--version")
+    assert (done.exit_code, done.stdout) == (0, f"handoff {version('handoff')}\n")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from handoff.commands._console import OneLineErrors
@@ -15,6 +18,16 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"handoff {version('handoff')}")
+        raise typer.Exit
+
+
 @app.callback()
-def handoff() -> None:
+def handoff(
+    _: Annotated[
+        bool, typer.Option("--version", help="Print the installed version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
     """When does a conversation between a customer and an AI assistant need a human, why, and who should take it."""
