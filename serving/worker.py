@@ -119,7 +119,7 @@ class Worker:
         if len(body) < LONG_BODY_BYTES:
             decided: Decided = await self.lanes.answers.ask(ask, self._decide_each)
         else:
-            [told] = await self._aside(lambda _: self._decide_each([ask]))
+            [told] = await self._aside(request, lambda _: self._decide_each([ask]))
             if isinstance(told, Exception):
                 raise told
             decided = told
@@ -146,7 +146,7 @@ class Worker:
             return told, together(told)
 
         with self.metrics.timed("decide"):
-            told, encoded = await self._aside(work)
+            told, encoded = await self._aside(request, work)
         for failure in filter(None, (each.failure for each in told)):
             self.current.note_failure_beside(failure)
         await self._keep([record for each in told for record in each.records])
@@ -197,22 +197,26 @@ class Worker:
             problem = Problem("HANDOFF_STORE", "none", "a database URL")
             raise Refused(404, "This service keeps nothing, so there is no such route", problem)
 
-    async def _aside(self, work: Callable[[Event], T]) -> T:
-        """`work` in the thread beside the event loop, which is told when the request was given up meanwhile. It is in
-        its lane for as long as it keeps others waiting: until it has stopped."""
+    async def _aside(self, request: Request, work: Callable[[Event], T]) -> T:
+        """`work` in the thread beside the event loop, which is told when nobody waits for it any more. It is in its
+        lane for as long as it keeps others waiting: until it has stopped. Raises `Refused` when the caller hangs up."""
         given_up = Event()
 
         async def in_turn() -> T:
             async with self.lanes.beside.turn():
                 return await asyncio.get_running_loop().run_in_executor(self._beside, work, given_up)
 
-        working = asyncio.create_task(in_turn())
+        working, hung_up = asyncio.create_task(in_turn()), asyncio.create_task(_hung_up(request))
         try:
-            return await asyncio.shield(working)
-        except asyncio.CancelledError:
-            given_up.set()
-            working.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise
+            await asyncio.wait((working, hung_up), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise Refused(400, "The caller has hung up")
+            return working.result()
+        finally:
+            hung_up.cancel()
+            if not working.done():
+                given_up.set()
+                working.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _tell_of_start(self) -> None:
         died = self.metrics.died
@@ -239,6 +243,12 @@ class Worker:
         self.current.refresh()
         gc.collect()
         settle_memory()
+
+
+async def _hung_up(request: Request) -> None:
+    """Returns when the caller, whose body was read, has closed the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _wants_all_indicators(request: Request) -> bool:

@@ -5,7 +5,7 @@
     HANDOFF_POLICY           folder with policy.yaml, teams.yaml, messages.yaml           (shipped)
     HANDOFF_CONFIDENCE       file of `handoff calibrate`: rules go by calibrated AI confidence  (as reported)
     HANDOFF_REQUIRE_MODEL    "true": not ready (503) without an escalation model          false
-    HANDOFF_MAX_BODY_BYTES   largest body of one conversation                             8388608
+    HANDOFF_MAX_BODY_BYTES   largest body of one conversation, also within a batch        8388608
     HANDOFF_MAX_BATCH_BYTES  largest body of a batch                                      67108864
     HANDOFF_MAX_BATCH        most conversations in a batch                                1000
     HANDOFF_BATCH_PROCESSES  processes beside each worker for long batches; 0: it works on them itself   2

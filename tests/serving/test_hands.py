@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -86,6 +87,26 @@ def test_what_a_killed_process_does_not_answer_the_worker_does(served: Running) 
     answer = ask(served)
     assert len(answer.json()) == MANY
     assert until(lambda: ask(served).status_code == 200 and len(served.hands()) == 2)
+
+
+def test_nobody_works_on_for_a_caller_who_has_hung_up(served: Running) -> None:
+    body = msgspec.json.encode([long_chat(number) for number in range(1_000)])
+    head = f"POST /predict_batch HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.port)) as caller:
+        caller.sendall(head.encode() + body)
+        before = seconds_of(served)
+        assert until(lambda: min(seconds_of(served)) > max(before))
+    assert until(lambda: "The caller has hung up" in served.output.read_text("utf-8"), 5.0)
+    assert ask(served).status_code == 200
+    assert "a process that works on batches is lost" not in served.output.read_text("utf-8")
+
+
+def long_chat(number: int) -> dict[str, Any]:
+    said = [
+        CALM["messages"][0] | {"text": f"Order {number} of {line} has not come", "message_id": None}
+        for line in range(40)
+    ]
+    return CALM | {"conversation_id": f"l-{number}", "messages": said}
 
 
 def test_the_processes_end_with_their_worker(served: Running) -> None:
