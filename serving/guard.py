@@ -15,6 +15,8 @@ from handoff.settings import read_settings
 from serving.gate import gate_of_worker
 from serving.http import NAMED, REQUEST_ID, Refused, check_route, refusal, with_plain_path
 
+# Bodies in memory at once, of the largest that there may be.
+LARGEST_BODIES = 4
 JSON_TYPES = ("application/json", "text/json")
 # What a caller may name its request: anything that a log line and a header can carry as it is.
 _USABLE_ID = re.compile(rb"[\x21-\x7e]{1,200}")
@@ -50,6 +52,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app, self._settings, self._gate = app, read_settings(), gate_of_worker()
+        self._bodies = Bodies(LARGEST_BODIES * max(self._settings.max_batch_bytes, self._settings.max_body_bytes))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -64,10 +67,11 @@ class Guard:
         scope[REQUEST_ID] = identity.decode("ascii")
         NAMED.set(scope[REQUEST_ID])
         answer = _Answer(send, identity, is_fixed=scope["path"].startswith("/static_content/"))
+        body = Body(self._bodies, receive)
         try:
             self._check(scope, headers)
             async with asyncio.timeout(self._settings.request_seconds):
-                await self._app(scope, receive, answer.send)
+                await self._app(scope, body.receive, answer.send)
         except Refused as refused:
             await refusal(refused)(scope, receive, answer.send)
         except TimeoutError:
@@ -78,6 +82,8 @@ class Guard:
             # The service stops, and no longer waits for what takes so long.
             if not answer.has_begun:
                 await refusal(_stopping())(scope, receive, answer.send)
+        finally:
+            self._bodies.held -= body.held
 
     def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         size = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
@@ -100,6 +106,34 @@ class Guard:
         log.warning("a request took more than %d seconds and was given up", seconds)
         problem = Problem("", f"more than {seconds} seconds", "less work in one request")
         return Refused(503, "Answering takes too long", problem, retry_after=seconds)
+
+
+class Bodies:
+    """The bodies of all requests that this worker has in memory, in bytes."""
+
+    def __init__(self, most: int) -> None:
+        self.held, self.most = 0, most
+
+
+class Body:
+    """The body of one request on its way in. Without a bound on all of them, many large ones at once, each within its
+    own limit, would take more memory than there is."""
+
+    __slots__ = ("_all", "_receive", "held")
+
+    def __init__(self, every: Bodies, receive: Receive) -> None:
+        self._all, self._receive, self.held = every, receive, 0
+
+    async def receive(self) -> Message:
+        """The next part. Raises `Refused` (503) where there is no room for it."""
+        message = await self._receive()
+        if body := message.get("body"):
+            self.held += len(body)
+            self._all.held += len(body)
+            if self._all.held > self._all.most:
+                problem = f"Try again later: bodies of more than {self._all.most:,} bytes are being answered already"
+                raise Refused(503, problem, retry_after=1, headers={"connection": "close"})
+        return message
 
 
 def _stopping() -> Refused:

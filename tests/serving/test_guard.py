@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from serving.guard import Guard
+from serving.guard import LARGEST_BODIES, Guard
 
 SCOPE = {
     "type": "http",
@@ -54,3 +55,43 @@ def test_it_is_told_to_come_again(monkeypatch: pytest.MonkeyPatch, cancel_after:
     headers = dict(start["headers"])
     assert (start["status"], headers[b"retry-after"], headers[b"x-request-id"]) == (503, b"1", b"r-1")
     assert msgspec.json.decode(body["body"])["error"] == error
+
+
+def test_bodies_that_would_take_too_much_memory_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HANDOFF_MAX_BODY_BYTES", "HANDOFF_MAX_BATCH_BYTES"):
+        monkeypatch.setenv(name, "100")
+    statuses, held = asyncio.run(many_bodies())
+    assert statuses == [200] * LARGEST_BODIES + [503, 200]
+    assert held == 0
+
+
+async def many_bodies() -> tuple[list[int], int]:
+    """What is answered to as many of the largest bodies at once as may be, one more, and one later; and the bytes that
+    are still held then."""
+    go_on = asyncio.Event()
+
+    async def reads_and_waits(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await go_on.wait()
+        await Response()(scope, receive, send)
+
+    guard = Guard(reads_and_waits)
+
+    async def one() -> int:
+        statuses = list[int]()
+
+        async def body() -> Message:
+            return {"type": "http.request", "body": b"x" * 100, "more_body": False}
+
+        async def send(message: Message) -> None:
+            statuses.extend([message["status"]] if "status" in message else [])
+
+        await guard(dict(SCOPE), body, send)
+        return statuses[0]
+
+    first = [asyncio.create_task(one()) for _ in range(LARGEST_BODIES)]
+    await asyncio.sleep(0)
+    refused = await one()
+    go_on.set()
+    answered = [await asking for asking in first]
+    return [*answered, refused, await one()], guard._bodies.held
