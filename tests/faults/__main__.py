@@ -21,7 +21,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults import scenes
+from tests.faults import batches, scenes
 from tests.faults.ground import Ground, Row, postgresql_store
 from tests.faults.overload import Overload, overload
 
@@ -52,7 +52,8 @@ def _trained(folder: Path) -> Path:
 
 
 def _plan(server: str | None) -> list[tuple[Scene, str | None]]:
-    plan: list[tuple[Scene, str | None]] = [(scene, None) for scene in (*scenes.STORELESS, *scenes.ON_SQLITE)]
+    on_sqlite = (*scenes.STORELESS, *batches.SCENES, *scenes.ON_SQLITE)
+    plan: list[tuple[Scene, str | None]] = [(scene, None) for scene in on_sqlite]
     return plan + ([(scene, server) for scene in scenes.ON_POSTGRESQL] if server else [])
 
 
@@ -65,8 +66,15 @@ def _table(rows: list[Row]) -> Table:
         recovery = "" if row.recovery_seconds is None else f"{row.recovery_seconds:.1f}"
         numbers = (row.requests, row.answered, row.refused, row.cut, row.wrong, row.escalations, row.lost, row.gone)
         table.add_row(row.fault, row.done, *(f"{n:,}" for n in numbers), recovery,
-                      "yes" if row.holds else f"NO: {'; '.join(row.notes)}")  # fmt: skip
+                      "yes" if row.holds else f"NO: {'; '.join(_wrong(row))}")  # fmt: skip
     return table
+
+
+def _wrong(row: Row) -> Iterator[str]:
+    """What does not hold, beside the numbers that say so themselves."""
+    yield from row.notes
+    if not row.is_answered:
+        yield f"fewer than {row.least:.0%} were answered"
 
 
 def _print_overload(found: Overload) -> None:

@@ -6,15 +6,22 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.faults import scenes
+from tests.faults import batches, scenes
 from tests.faults.ground import Ground, Row, postgresql_store
 
 RATE, SECONDS = 12.0, 6.0
 SERVER = os.environ.get("HANDOFF_TEST_POSTGRES")
 
-ON_SQLITE = [scenes.worker_is_killed, scenes.disk_is_full, scenes.models_change, scenes.conversation_is_poisoned]
+ON_SQLITE = [
+    scenes.worker_is_killed,
+    scenes.disk_is_full,
+    scenes.models_change,
+    scenes.conversation_is_poisoned,
+    batches.batch_processes_are_killed,
+]
 ON_POSTGRESQL = [scenes.store_is_down, scenes.all_is_killed_while_the_store_is_down]
 
 
@@ -22,7 +29,7 @@ def check(row: Row) -> None:
     """No acknowledged escalation is lost, and no caller sees anything but an answer, or when to come again."""
     assert row.notes == ()
     assert (row.lost, row.wrong) == (0, 0)
-    assert row.answered > row.requests / 2
+    assert row.is_answered
     assert row.escalations > 0
 
 
@@ -52,3 +59,13 @@ def test_what_was_not_logged_is_missed(trained_models: Path, tmp_path: Path) -> 
     connection.commit()
     connection.close()
     assert ground.row("", "", replies).lost > 0
+
+
+def test_a_service_that_answers_too_few_does_not_hold() -> None:
+    answered = Row(
+        fault="", done="", requests=400, answered=300, refused=100, cut=0, wrong=0, escalations=1, lost=0, gone=0,
+        recovery_seconds=None,
+    )  # fmt: skip
+    assert not answered.holds
+    assert msgspec.structs.replace(answered, least=0.7).holds
+    assert not msgspec.structs.replace(answered, least=0.7, requests=0, answered=0).holds

@@ -67,8 +67,7 @@ def survived(it: Running, workers: set[int]) -> list[str]:
     now = {process.pid for process in it.family()} - {process.pid for process in it.hands()}
     if now != workers:
         wrong.append(f"its processes were {workers} and are {now}")
-    said = it.output.read_text("utf-8", "replace")
-    return wrong + [f"its log says {line[:200]}" for line in said.splitlines() if "Traceback" in line]
+    return wrong + [f"its log says {line[:500]}" for line in it.errors()]
 
 
 def schemathesis(it: Running, examples: int, seed: int) -> str | None:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +48,15 @@ def test_schemathesis_finds_nothing(target: tuple[Running, set[int]]) -> None:
 def test_a_failure_can_be_had_again() -> None:
     assert [request(SEED, n) for n in range(50)] == [request(SEED, n) for n in range(50)]
     assert request(SEED, 1) != request(SEED + 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["an error", "a traceback"])
+def test_what_the_service_logs_as_an_error_is_found(
+    target: tuple[Running, set[int]], tmp_path: Path, kind: str
+) -> None:
+    it, workers = target
+    line = '{"level":"error","message":"KeyError"}' if kind == "an error" else "Traceback (most recent call last):"
+    quoted = '{"level":"info","message":"\\"level\\":\\"error\\""}'
+    output = tmp_path / "log.txt"
+    output.write_text(f"{quoted}\n{line}\n")
+    assert survived(dataclasses.replace(it, output=output), workers) == [f"its log says {line}"]

@@ -24,6 +24,8 @@ from handoff.models.artifact import rewrite_manifest
 
 HANDOFF = Path(sys.executable).with_name("handoff")
 START_SECONDS, STOP_SECONDS = 90.0, 30.0
+# Within a JSON line's own strings the quotes are escaped, so that none of these can be what a caller said.
+ERROR_SIGNS = ('"level":"error"', '"level":"critical"', '"trace":', "Traceback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Running:
     def hands(self) -> list[psutil.Process]:
         """The processes that work on batches."""
         return [each for each in self.family() if _works_on_batches(each)]
+
+    def errors(self) -> list[str]:
+        """The lines of its log that tell of an error, or hold a traceback."""
+        said = self.output.read_text("utf-8", "replace")
+        return [line for line in said.splitlines() if any(sign in line for sign in ERROR_SIGNS)]
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it and its workers; returns the exit status. What is still there after 30 s is killed."""

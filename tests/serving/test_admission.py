@@ -143,8 +143,8 @@ def test_those_who_wait_are_answered_together_each_with_its_own() -> None:
     assert groups == [1, MOST_TOGETHER, MOST_TOGETHER, 3]
 
 
-def test_a_flood_leaves_half_of_the_time_to_those_let_in() -> None:
-    """While refusing keeps the loop busy for forty answers' time a round, about as many are answered each round."""
+def test_whatever_else_keeps_the_loop_busy_leaves_half_of_the_time_to_those_let_in() -> None:
+    """While others keep the loop busy for forty answers' time a round, about as many are answered each round."""
     clock = Clock()
     rounds, left = [0], [600]
 
