@@ -36,9 +36,6 @@ ROLE_OF: dict[str, Role | None] = {
     "/static_content/favicon-light-32x32.png": "read",
 }
 
-# What BentoML would answer beside, and nobody needs.
-CLOSED = frozenset({"/schema.json"})
-
 
 def methods_of(path: str) -> tuple[str, ...]:
     """The methods that a path of the table takes."""

@@ -92,7 +92,6 @@ METRICS: dict[str, Metric] = {
     "average_precision": average_precision,
     "calibration_error": calibration_error,
 }
-LOWER_IS_BETTER = ("log_loss", "brier", "calibration_error")
 
 
 def figures(y: Integers, p: Floats, weight: Floats) -> dict[str, float | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handoff.rules import load_rules
-from handoff.rules.words import condition_in_words, features_in_words
+from handoff.rules.words import condition_in_words
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,3 @@ def test_alternatives_read() -> None:
     rule = load_rules()["confidence_low"]
     twice = type(rule)(**{f: getattr(rule, f) for f in rule.__struct_fields__} | {"when": rule.when * 2})
     assert condition_in_words(twice) == "confidence_min below 0.6; or confidence_min below 0.6"
-
-
-def test_every_feature_of_every_rule_has_words() -> None:
-    for rule in load_rules().rules:
-        assert set(features_in_words(rule)) == rule.features
-        assert all(features_in_words(rule).values())

@@ -13,7 +13,6 @@ from handoff.models.wording import Wording
 from handoff.training.fit_wording import (
     TextTable,
     by_slot,
-    choose_penalty,
     coefficients,
     fit,
     learn_vocabulary,
@@ -91,13 +90,6 @@ def test_out_of_fold_no_row_is_scored_by_a_model_that_saw_it() -> None:
     X = TextTable(learn_vocabulary(TEXTS, least_texts=1), TEXTS, None).rows(TEXTS)
     fair = out_of_fold(X, FOLD, lambda learn: fit(X[learn], y[learn], 0.01))
     assert log_loss(fair, y) > 2 * log_loss(fit(X, y, 0.01).log_odds(X), y)
-
-
-def test_the_penalty_with_the_least_out_of_fold_loss_is_chosen() -> None:
-    X = TextTable(learn_vocabulary(TEXTS), TEXTS, None).rows(TEXTS)
-    best, log_odds = choose_penalty(X, TEAMS, FOLD, penalties=(0.1, 1000.0))
-    assert best == 0.1
-    assert (log_odds.argmax(axis=1) == TEAMS).mean() > 0.7
 
 
 def test_a_row_of_weight_zero_teaches_nothing() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 
@@ -22,7 +22,6 @@ from handoff.transcript import Conversation
 from handoff.transcript.outcomes import HandOff, before_the_end, handed_off, is_censored
 
 Against = Literal["escalated", "escalation_needed"]
-AGAINST: tuple[Against, ...] = get_args(Against)
 
 # An alarm is an action that calls a human; `prepare_specialist` only gets one ready.
 ALARMS: tuple[Action, ...] = ("proactive_escalation", "escalate_now")

@@ -28,9 +28,6 @@ DIMENSIONS: tuple[Dimension, ...] = (*FACTS, "month", "week", "day")
 
 Key = tuple[str | None, ...]
 
-# Fields of an escalation that hold one reason each.
-_EXCLUSIVE = ("primary", "recorded", "by_rules", "by_model")
-
 
 class Cell(msgspec.Struct, frozen=True):
     """One reason in one group.

@@ -1,12 +1,8 @@
-"""What the commands about models have in common: which model, and where the versions are."""
+"""What the commands about models have in common: which model is meant."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 
 class ModelOption(StrEnum):
@@ -14,8 +10,3 @@ class ModelOption(StrEnum):
 
     escalation = "escalation"
     routing = "routing"
-
-
-ModelsOption = Annotated[
-    Path, typer.Option("--models", envvar="HANDOFF_MODELS", help="The folder of all versions.", file_okay=False)
-]

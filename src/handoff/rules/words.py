@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from handoff.features import FEATURES
 from handoff.rules.book import NameTest, Rule, Test
 
-_TITLES = {feature.name: feature.title for feature in FEATURES}
 _TESTS = {"below": "below", "at_most": "at most", "at_least": "at least", "above": "above"}
 
 
 def condition_in_words(rule: Rule) -> str:
     """When the rule fires, with its features named: "outage_count at least 1 and enterprise at least 1"."""
     return "; or ".join(" and ".join(_test_in_words(test) for test in group) for group in rule.when)
-
-
-def features_in_words(rule: Rule) -> dict[str, str]:
-    """What the features in the rule's condition count, by name."""
-    return {name: _TITLES[name] for name in sorted(rule.features)}
 
 
 def _test_in_words(test: Test) -> str:

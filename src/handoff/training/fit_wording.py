@@ -29,7 +29,6 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Sparse = Any  # scipy.sparse.csr_matrix: scipy ships no types
 
-PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0)
 MOST_GRAMS = 200_000
 MOST_STEPS = 200
 
@@ -129,26 +128,6 @@ def out_of_fold(X: Sparse, fold: Integers, train: Callable[[NDArray[np.bool_]], 
     for held_out, log_odds in parts:
         found[held_out] = log_odds
     return found
-
-
-def choose_penalty(
-    X: Sparse,
-    y: Integers,
-    fold: Integers,
-    weight: Floats | None = None,
-    penalties: Sequence[float] = PENALTIES,
-) -> tuple[float, Floats]:
-    """The penalty with the least out-of-fold log loss, and the log-odds that it gave out of fold."""
-    scored = {penalty: _cross_fit(X, y, fold, weight, penalty) for penalty in penalties}
-    best = min(scored, key=lambda penalty: log_loss(scored[penalty], y, weight))
-    return best, scored[best]
-
-
-def _cross_fit(X: Sparse, y: Integers, fold: Integers, weight: Floats | None, penalty: float) -> Floats:
-    def train(learn: NDArray[np.bool_]) -> Fitted:
-        return fit(X[learn], y[learn], penalty, None if weight is None else weight[learn])
-
-    return out_of_fold(X, fold, train)
 
 
 def log_loss(log_odds: Floats, y: Integers, weight: Floats | None = None) -> float:
