@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +33,7 @@ SERVICE = "serving.service:HandoffService"
 # How long a request in flight may hold up the end.
 FINISH_SECONDS = 10
 START_SECONDS = 60.0
+LOOKS_FOR_DEAD_WORKERS_SECONDS = 1.0
 
 # The models' tables are read here and there: in large pages they are found sooner (docs/performance.md).
 LARGE_PAGES = "glibc.malloc.hugetlb=1"
@@ -181,7 +183,12 @@ def _run(address: str, port: int, workers: int, scratch: str, settings: Settings
     gc.disable()
     import bentoml
     from _bentoml_impl.server import serve_http  # type: ignore[import-untyped]  # what `bentoml serve` calls
+    from bentoml._internal.utils import circus
 
+    # BentoML would look every ten seconds.
+    circus.create_standalone_arbiter = partial(
+        circus.create_standalone_arbiter, check_delay=LOOKS_FOR_DEAD_WORKERS_SECONDS
+    )
     folder = _folder_of_serving()
     service: Any = bentoml.load(SERVICE, working_dir=folder)
     service.inject_config()
