@@ -137,6 +137,39 @@ def database(url: str) -> Iterator[Any]:
     engine.dispose()
 
 
+@contextmanager
+def table_away(url: str, table: str) -> Iterator[None]:
+    """An administrator's slip: a table that is not where it was."""
+    driver = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}[make_url(url).get_backend_name()]
+    engine = create_engine(make_url(url).set(drivername=driver))
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {table} RENAME TO elsewhere"))
+    try:
+        yield
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text(f"ALTER TABLE elsewhere RENAME TO {table}"))
+        engine.dispose()
+
+
+@pytest.mark.parametrize("table", ["decisions", "messages"])
+def test_a_table_that_is_gone_for_a_while_loses_no_decision(url: str, stores: Open, table: str) -> None:
+    store = stores(url)
+    live, refund = LiveConversations(store, JUDGE), said("I want a refund", 1)
+    with table_away(url, table):
+        with pytest.raises(StoreUnavailable, match=table):
+            live.add("c-1", refund)
+        assert live.add_unstored("c-1", refund).recommendation.action == "escalate_now"
+        wait_out_the_pause(store)
+        if table == "decisions":
+            assert isinstance(finishes(lambda: store.log([decided(DISPUTE)])), StoreUnavailable)
+    wait_out_the_pause(store)
+    assert live.add("c-1", refund).recommendation.action == "escalate_now"
+    assert store.close() == 0
+    logged = stores(url).decisions("c-1")
+    assert [d.answer.recommendation.action for d in logged].count("escalate_now") >= 2
+
+
 def cut_all_connections(url: str) -> int:
     """What an administrator does, or a failover: every connection but this one ends."""
     with database(url) as connection:

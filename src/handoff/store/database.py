@@ -37,6 +37,8 @@ _LOOKS_AGAIN_SECONDS = 0.01
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 # What our own code got wrong, or what a constraint says, is no outage.
 _OURS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
+# But a table or column that is gone, or may not be used, is one: somebody has to put it right, and may.
+_GONE = frozenset({"42P01", "42703", "42501", "3F000"})
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -182,11 +184,12 @@ class Database:
             except exc.TimeoutError as error:
                 raise self._failed("all connections are busy") from error
             except exc.DBAPIError as error:
-                if isinstance(error, _OURS):
+                state = getattr(error.orig, "sqlstate", None)
+                if isinstance(error, _OURS) and state not in _GONE:
                     raise
                 if error.connection_invalidated and not last:
                     continue
-                if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:  # one row, not the database
+                if state == _LOCK_NOT_AVAILABLE:  # one row, not the database
                     raise self._unavailable(_said(error)) from error
                 raise self._failed(_said(error)) from error
             except OSError as error:
