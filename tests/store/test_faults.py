@@ -9,10 +9,11 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -26,6 +27,8 @@ from tests.store.conftest import Open
 from tests.store.talk import JUDGE, facts_of, said, talks
 from tests.store.test_concurrency import of_length
 from tests.store.test_log import DISPUTE, decided
+
+T = TypeVar("T")
 
 SOON = 2.0  # the time limit of the stores here: enough for a starved machine to open one
 # A call that has not come back by then hangs.
@@ -135,6 +138,46 @@ def database(url: str) -> Iterator[Any]:
     with engine.connect() as connection:
         yield connection
     engine.dispose()
+
+
+@pytest.mark.parametrize("how", ["deleted", "restored"])
+def test_a_file_that_is_deleted_or_restored_beneath_us_is_opened_anew(
+    sqlite_url: str, stores: Open, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    store = stores(sqlite_url)
+    live = LiveConversations(store, JUDGE)
+    live.add("c-1", said("Hello", 1))
+    backup = file.with_name("backup.sqlite")
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(backup)) as copy:
+        source.backup(copy)
+    for number in (2, 3):
+        live.add("c-1", said("Hello", number))
+    for each in file.parent.glob(f"{file.name}*"):
+        each.unlink()
+    if how == "restored":
+        backup.rename(file)
+    deadline = time.monotonic() + LONG
+    while (answer := tried(lambda: live.add("c-1", said("I want a refund", 4)))) is None:
+        assert time.monotonic() < deadline
+        wait_out_the_pause(store)
+    assert answer.recommendation.action == "escalate_now"
+    assert caplog.text.count("was deleted or replaced") == 1
+    assert file.stat().st_mode & 0o077 == 0 or how == "restored"
+    store.close()
+    again = stores(sqlite_url)
+    (escalated,) = [d for d in again.decisions("c-1") if d.answer.recommendation.action == "escalate_now"]
+    assert escalated.message_id == "m4"
+    kept = again.conversation("c-1")
+    assert kept is not None and len(kept.messages) == (1 if how == "deleted" else 2)
+
+
+def tried(call: Callable[[], T]) -> T | None:
+    """What the call says, unless the store is away."""
+    try:
+        return call()
+    except StoreUnavailable:
+        return None
 
 
 @contextmanager

@@ -6,6 +6,7 @@ those, further calls fail at once for a second, so that a dead database costs it
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import sqlite3
@@ -26,6 +27,8 @@ from handoff.store.seal import Seal, seal_of
 from handoff.store.tables import WAIT_FOR_DISK
 from handoff.store.wal import WalFlush
 from handoff.store.watchdog import Watchdog
+
+log = logging.getLogger("bentoml.handoff")
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -62,7 +65,9 @@ class Database:
         self._down_until = -math.inf
         self._down_because = ""
         self._watchdog = Watchdog()
-        self._engine = _sqlite(self.url, seconds) if self.is_sqlite else _postgresql(self.url, seconds)
+        self._engine = (
+            _sqlite(self.url, seconds, self._begin_anew) if self.is_sqlite else _postgresql(self.url, seconds)
+        )
         # Nothing is read twice that must stay the same: each statement by itself saves beginning and ending.
         alone = {"handoff_begin": None} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
         self._reader = self._engine.execution_options(**alone)
@@ -91,6 +96,13 @@ class Database:
                 self._seal = self._guarded(self._prepare)
         finally:
             self._preparing.release()
+
+    def _begin_anew(self) -> None:
+        """The file is another one than was opened: what is to be done before its first use is to be done again."""
+        log.warning("%s was deleted or replaced; what was in it is gone, and it is opened anew", self.url.database)
+        self._seal = None
+        if not self._must_exist:
+            _make_private(Path(self.url.database or ""))
 
     def _find_or_make_file(self, path: Path) -> None:
         if not self._must_exist:
@@ -220,7 +232,10 @@ def _usable(url: str) -> URL:
     return parsed.set(drivername=_DRIVERS[backend])
 
 
-def _sqlite(url: URL, seconds: float) -> Engine:
+def _sqlite(url: URL, seconds: float, moved: Callable[[], None]) -> Engine:
+    """`moved` is called when the file turns out to be another one than a connection has open: whatever is written
+    there, nobody would find."""
+    path = Path(url.database or "")
     engine = create_engine(
         url,
         connect_args={"timeout": seconds, "check_same_thread": False},
@@ -229,20 +244,35 @@ def _sqlite(url: URL, seconds: float) -> Engine:
         pool_timeout=seconds,
     )
 
-    def set_up(connection: Any, _: Any) -> None:
+    def set_up(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say, not where sqlite3 thinks
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             _use_wal(connection, seconds)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")  # what is deleted or overwritten leaves no bytes in its place
+        record.info["file"] = _identity(path)
+
+    def check(_: Any, record: Any, __: Any) -> None:
+        if record.info["file"] != _identity(path):
+            moved()
+            raise exc.InvalidatePoolError("the file is another one by now")
 
     def begin(connection: Connection) -> None:
         if statement := connection.get_execution_options().get("handoff_begin", "BEGIN"):
             connection.exec_driver_sql(statement)
 
     event.listen(engine, "connect", set_up)
+    event.listen(engine, "checkout", check)
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _use_wal(connection: Any, seconds: float) -> None:
