@@ -59,22 +59,17 @@ def _plan(server: str | None) -> list[tuple[Scene, str | None]]:
 
 def _table(rows: list[Row]) -> Table:
     table = Table(title="Faults")
-    for name in ("fault", "what was done", "requests", "answered", "refused", "cut", "wrong", "escalations acknowledged",
+    for name in ("fault", "what was done", "requests", "answered", "outside of the fault", "during it", "refused", "cut", "wrong", "escalations acknowledged",
                  "of these lost", "others lost", "recovery s", "holds"):  # fmt: skip
         table.add_column(name, justify="left" if name in ("fault", "what was done", "holds") else "right")
     for row in rows:
         recovery = "" if row.recovery_seconds is None else f"{row.recovery_seconds:.1f}"
-        numbers = (row.requests, row.answered, row.refused, row.cut, row.wrong, row.escalations, row.lost, row.gone)
-        table.add_row(row.fault, row.done, *(f"{n:,}" for n in numbers), recovery,
-                      "yes" if row.holds else f"NO: {'; '.join(_wrong(row))}")  # fmt: skip
+        shares = ("" if share is None else str(share) for share in (row.outside, row.during))
+        numbers = (row.refused, row.cut, row.wrong, row.escalations, row.lost, row.gone)
+        table.add_row(row.fault, row.done, f"{row.requests:,}", f"{row.answered:,}", *shares,
+                      *(f"{n:,}" for n in numbers), recovery,
+                      "yes" if row.holds else f"NO: {'; '.join(row.notes)}")  # fmt: skip
     return table
-
-
-def _wrong(row: Row) -> Iterator[str]:
-    """What does not hold, beside the numbers that say so themselves."""
-    yield from row.notes
-    if not row.is_answered:
-        yield f"fewer than {row.least:.0%} were answered"
 
 
 def _print_overload(found: Overload) -> None:

@@ -15,6 +15,7 @@ import psutil
 from serving.batch import PART
 from tests.faults.ground import Ground, Row, answers_of, wait_for
 from tests.faults.load import Reply
+from tests.faults.scenes import CALM, SHAKEN
 from tests.faults.traffic import conversation
 from tests.serving.running import Running
 
@@ -27,13 +28,12 @@ AT_IT_SECONDS = 0.03
 
 def batch_processes_are_killed(ground: Ground) -> Row:
     """kill -9 of both in the middle of a batch."""
-    return _without_processes(ground, signal.SIGKILL, ground.seconds, "kill -9 of both in a batch")
+    return _without_processes(ground, signal.SIGKILL, "killed", ground.seconds)
 
 
 def batch_processes_are_stopped(ground: Ground) -> Row:
     """Both are stopped in the middle of a batch, and neither end nor answer: the worker ends them after a while."""
-    seconds = ground.seconds + REQUEST_SECONDS / 2
-    return _without_processes(ground, signal.SIGSTOP, seconds, "SIGSTOP of both in a batch")
+    return _without_processes(ground, signal.SIGSTOP, "stopped", ground.seconds + REQUEST_SECONDS / 2)
 
 
 SCENES: tuple[Callable[[Ground], Row], ...] = (batch_processes_are_killed, batch_processes_are_stopped)
@@ -84,7 +84,7 @@ class _Batches:
         return problems
 
 
-def _without_processes(ground: Ground, how: signal.Signals, seconds: float, done: str) -> Row:
+def _without_processes(ground: Ground, how: signal.Signals, what: str, seconds: float) -> Row:
     with ground.service(count=1, HANDOFF_REQUEST_SECONDS=str(REQUEST_SECONDS)) as it:
         batches = _Batches(it)
         batches.send_first()  # answered by the worker itself
@@ -92,13 +92,14 @@ def _without_processes(ground: Ground, how: signal.Signals, seconds: float, done
         hands = it.hands()
         with ground.load(it, "predict", seconds=seconds) as replies, ThreadPoolExecutor(1) as caller:
             before = _seconds(hands)
-            sent = caller.submit(batches.send_first)
-            _wait_until_at_it(sent, hands, before)
-            for hand in hands:
-                hand.send_signal(how)
-            ground.note("the batch was over before its processes were", not sent.done())
-            sent.result()
-            recovery = wait_for(batches.are_worked_on_beside)
+            with ground.fault():
+                sent = caller.submit(batches.send_first)
+                _wait_until_at_it(sent, hands, before)
+                for hand in hands:
+                    hand.send_signal(how)
+                ground.note("the batch was over before its processes were", not sent.done())
+                sent.result()
+                recovery = wait_for(batches.are_worked_on_beside)
             batches.send_first()
         ground.note("the processes are still there", not set(hands) & set(it.hands()))
         ground.note("the worker died", len(it.family()) == 4)
@@ -106,8 +107,9 @@ def _without_processes(ground: Ground, how: signal.Signals, seconds: float, done
     ground.note(f"{len(errors)} errors in the log: {''.join(errors[:1])[:200]}", not errors)
     for problem in batches.problems():
         ground.note(problem, False)
-    ground.note("predictions were cut", not any(reply.status == 0 for reply in replies))
-    return ground.row("batch processes lost", done, [*replies, *batches.replies], recovery)
+    ground.note("a prediction failed", all(reply.status in (200, 503) for reply in replies))
+    done, all_replies = f"{how.name} of both in a batch", [*replies, *batches.replies]
+    return ground.row(f"batch processes {what}", done, all_replies, recovery, outside=CALM, during=SHAKEN)
 
 
 def _wait_until_at_it(sent: Future[None], hands: Sequence[psutil.Process], before: dict[int, float]) -> None:

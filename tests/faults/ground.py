@@ -26,16 +26,30 @@ from tests.serving.running import Running, running
 
 RECOVERY_SECONDS = 60.0
 LOAD_SECONDS_MORE = 60.0
-# Of the requests, where a fault is to be no more than a moment's trouble.
-NEARLY_ALL = 0.9
+
+
+class Share(msgspec.Struct, frozen=True):
+    """How many requests were sent in some time, how many of them were answered, and what share of them must be."""
+
+    requests: int
+    answered: int
+    least: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether enough were answered. Where none was sent, nothing was shown."""
+        return self.requests > 0 and self.answered >= self.least * self.requests
+
+    def __str__(self) -> str:
+        return f"{self.answered:,} of {self.requests:,}" + (" (too few)" if not self.holds else "")
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One fault, what was done, and what became of the requests.
 
-    `least` is the share of them that must be answered. `cut` had no answer at all, `wrong` one that no caller should see,
-    `lost` were acknowledged escalations that the decision log does not have; `gone` the same for decisions that escalate
-    nobody.
+    `cut` had no answer at all, `wrong` one that no caller should see, `lost` were acknowledged escalations that the
+    decision log does not have; `gone` the same for decisions that escalate nobody. `outside` are the requests that met
+    the fault at no time, `during` the others; each is there where the scene promises that a share of them is answered.
     """
 
     fault: str
@@ -49,18 +63,16 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     lost: int
     gone: int
     recovery_seconds: float | None
-    least: float = NEARLY_ALL
+    outside: Share | None = None
+    during: Share | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
         """Whether the service did what is promised of it."""
-        return self.wrong == 0 and self.lost == 0 and self.is_answered and not self.notes
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether enough of the requests were answered."""
-        return 0 < self.least * self.requests <= self.answered
+        shares = [share for share in (self.outside, self.during) if share is not None]
+        enough = bool(shares) and all(share.holds for share in shares)
+        return enough and self.wrong == 0 and self.lost == 0 and not self.notes
 
 
 @dataclass
@@ -77,6 +89,17 @@ class Ground:
     seconds: float
     proxy: Proxy | None = None
     notes: list[str] = field(default_factory=list)
+    faults: list[tuple[float, float]] = field(default_factory=list)
+
+    @contextmanager
+    def fault(self, begins: float | None = None, ends: float | None = None) -> Iterator[None]:
+        """What is done to the service, until it has recovered. `begins` is 0 where it was done before the load, and
+        `ends` infinite where nothing recovers while the load lasts."""
+        begun = time.monotonic() if begins is None else begins
+        try:
+            yield
+        finally:
+            self.faults.append((begun, time.monotonic() if ends is None else ends))
 
     @property
     def database(self) -> str:
@@ -114,15 +137,14 @@ class Ground:
             "--seconds", str(lasts), "--connections", str(connections), "--name", out.stem, "--out", str(out),
             "--kinds", *(kinds or ("predict", "messages")),
         ]  # fmt: skip
-        process = subprocess.Popen(command)
-        try:
-            time.sleep(min(1.5, lasts / 3))
-            yield replies
-            process.wait(lasts + LOAD_SECONDS_MORE)
-        finally:
-            if process.poll() is None:
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            try:
+                assert process.stdout is not None and process.stdout.readline(), "the load did not begin"
+                time.sleep(min(1.5, lasts / 3))
+                yield replies
+                process.wait(lasts + LOAD_SECONDS_MORE)
+            finally:
                 process.kill()
-                process.wait()
         replies.extend(msgspec.json.decode(line, type=Reply) for line in out.read_bytes().splitlines())
 
     def note(self, claim: str, holds: bool) -> None:
@@ -131,14 +153,11 @@ class Ground:
             self.notes.append(claim)
 
     def row(
-        self,
-        fault: str,
-        done: str,
-        replies: Sequence[Reply],
-        recovery_seconds: float | None = None,
-        least: float = NEARLY_ALL,
-    ) -> Row:
-        """The count, once the service has stopped."""
+        self, fault: str, done: str, replies: Sequence[Reply], recovery_seconds: float | None = None, *,
+        outside: float | None = None, during: float | None = None,
+    ) -> Row:  # fmt: skip
+        """The count, once the service has stopped. Of the requests that met no fault, and of those that did, these
+        shares must be answered."""
         answered = [reply for reply in replies if reply.status == 200]
         acknowledged = [pair for reply in answered for pair in _decided(reply)]
         logged = self._logged()
@@ -155,9 +174,13 @@ class Ground:
             lost=sum(action in ESCALATING for action in missing),
             gone=sum(action not in ESCALATING for action in missing),
             recovery_seconds=None if recovery_seconds is None else round(recovery_seconds, 1),
-            least=least,
+            outside=_share([reply for reply in replies if not self._met(reply)], outside),
+            during=_share([reply for reply in replies if self._met(reply)], during),
             notes=tuple(self.notes),
         )
+
+    def _met(self, reply: Reply) -> bool:
+        return any(reply.at < end and reply.at + reply.seconds > begun for begun, end in self.faults)
 
     def _logged(self) -> set[tuple[str, str]]:
         engine = create_engine(make_url(self.store))
@@ -167,6 +190,12 @@ class Ground:
                 return {(row.request_id, row.conversation_id) for row in rows}
         finally:
             engine.dispose()
+
+
+def _share(replies: Sequence[Reply], least: float | None) -> Share | None:
+    if least is None:
+        return None
+    return Share(len(replies), sum(reply.status == 200 for reply in replies), least)
 
 
 def _decided(reply: Reply) -> list[tuple[tuple[str, str], str]]:

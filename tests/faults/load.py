@@ -28,9 +28,10 @@ PATIENCE_SECONDS = 20.0
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What became of one request. `status` 0: the connection broke, or nothing came in time. Seconds are since the
-    start of the load, `late` of them before the request could leave, for want of a free connection or of time for the
-    load itself; `body` is there where the answer was 200."""
+    """What became of one request. `status` 0: the connection broke, or nothing came in time. `at` is when it should
+    have left, by the clock that all processes of the machine share, and `seconds` how long it then took, `late` of them
+    before it could leave, for want of a free connection or of time for the load itself; `body` is there where the
+    answer was 200."""
 
     id: str
     kind: Kind
@@ -94,7 +95,7 @@ class _Connection(asyncio.Protocol):
         (sent, at, late), self._sent = self._sent, None
         later = fields.partition(b"retry-after: ")[2].partition(b"\r\n")[0].decode() or None
         content = msgspec.Raw(body) if status == 200 else msgspec.Raw(b"null")
-        self._load.replies.append(Reply(sent.id, sent.kind, at, self._load.now() - at, status, late, later, content))
+        self._load.note(sent, at, status, late, later, content)
 
 
 class _Load:
@@ -105,15 +106,24 @@ class _Load:
         self._idle: deque[_Connection] = deque()
         self._due: deque[float] = deque()
         self._opening = 0
-        self._started = time.perf_counter()
+        self._started = time.monotonic()
         self._closed_until: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def now(self) -> float:
-        return time.perf_counter() - self._started
+        return time.monotonic() - self._started
+
+    def note(
+        self, sent: Sent, at: float, status: int, late: float = 0.0, later: str | None = None,
+        body: msgspec.Raw = msgspec.Raw(b"null"),
+    ) -> None:  # fmt: skip
+        """What became of a request that should have left so many seconds after the start."""
+        seconds = self.now() - at
+        self.replies.append(Reply(sent.id, sent.kind, self._started + at, seconds, status, late, later, body))
 
     async def run(self, rate: float, seconds: float) -> None:
-        self._started = time.perf_counter()
+        self._started = time.monotonic()
+        print("begun", flush=True)  # noqa: T201  # whoever started this waits for it
         if rate:
             await self._at_their_times(rate, seconds)
         else:
@@ -171,7 +181,7 @@ class _Load:
         except OSError:
             if self._due:  # nobody listens just now: that request is lost on the way
                 sent, at = next(self._source), self._due.popleft()
-                self.replies.append(Reply(sent.id, sent.kind, at, self.now() - at, 0))
+                self.note(sent, at, 0)
             await asyncio.sleep(0.02)
         else:
             self._open.add(connection)

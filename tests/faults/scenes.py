@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import shutil
@@ -30,8 +31,9 @@ from tests.faults.load import Reply
 from tests.serving.running import Running, add_version, copy_models, until
 
 HERE = Path(__file__).parent
-# What must be answered where the store holds everybody up; and where nothing answers until all is started again.
-MOST, BEFORE_THE_FAULT = 0.7, 0.1
+# What must be answered of the requests that no fault meets, or one that leaves all parts of the service working; and of
+# those that meet one which takes a worker or the store, so that some are sent away.
+CALM, SHAKEN = 0.9, 0.5
 
 
 def worker_is_killed(ground: Ground) -> Row:
@@ -40,18 +42,19 @@ def worker_is_killed(ground: Ground) -> Row:
     with ground.service() as it, ground.load(it, "predict", "messages", "batch") as replies:
         end = time.monotonic() + ground.seconds * 0.6
         while time.monotonic() < end:
-            victim = it.family()[1]
-            victim.send_signal(signal.SIGKILL)
-            kills += 1
-            recovery = wait_for(lambda: len(workers(it)) == 2)
-    return ground.row("worker killed", f"kill -9, {kills} times", replies, recovery)
+            with ground.fault():
+                victim = it.family()[1]
+                victim.send_signal(signal.SIGKILL)
+                kills += 1
+                recovery = wait_for(lambda: len(workers(it)) == 2)
+    return ground.row("worker killed", f"kill -9, {kills} times", replies, recovery, outside=CALM, during=SHAKEN)
 
 
 def supervisor_is_killed(ground: Ground) -> Row:
     """kill -9 of the supervisor: its workers end, and the next start finds all that was acknowledged."""
     with ground.service(TMPDIR=str(ground.folder)) as it:
         family = it.family()
-        with ground.load(it, "predict", "messages") as replies:
+        with ground.load(it, "predict", "messages") as replies, ground.fault(ends=math.inf):
             it.process.kill()
             it.process.wait(10)
             ended = until(lambda: not any(process.is_running() for process in family), 30)
@@ -59,17 +62,17 @@ def supervisor_is_killed(ground: Ground) -> Row:
     begun = time.monotonic()
     with ground.service() as it:
         recovery = time.monotonic() - begun
-    return ground.row("supervisor killed", "kill -9, started again", replies, recovery, least=BEFORE_THE_FAULT)
+    return ground.row("supervisor killed", "kill -9, started again", replies, recovery, outside=CALM)
 
 
 def model_is_missing(ground: Ground) -> Row:
     """No model at all: the rules answer."""
     with ground.service(models=ground.folder / "none") as it:
-        with ground.load(it) as replies:
+        with ground.fault(), ground.load(it) as replies:
             pass
         ground.note("not ready", ask(it, "/readyz").status_code == 200)
     ground.note("no answer by rules", _modes(replies) == {"rules_only"})
-    return ground.row("model missing", "an empty models folder", replies)
+    return ground.row("model missing", "an empty models folder", replies, during=CALM)
 
 
 def encoder_is_missing(ground: Ground) -> Row:
@@ -77,17 +80,17 @@ def encoder_is_missing(ground: Ground) -> Row:
     models = copy_models(ground.models, ground.folder / "no-encoder")
     (models / "encoders").unlink()
     with ground.service(models=models) as it:
-        with ground.load(it) as replies:
+        with ground.fault(), ground.load(it) as replies:
             pass
         ground.note("/status is silent", has_trouble(it, "routing"))
     ground.note("the escalation model is gone, too", _modes(replies) == {"model_and_rules"})
-    return ground.row("encoder missing", "its folder removed", replies)
+    return ground.row("encoder missing", "its folder removed", replies, during=CALM)
 
 
 def models_change(ground: Ground) -> Row:
     """Promoted, refused and rolled back under load: no request is dropped, no answer mixes versions."""
     models = copy_models(ground.models, ground.folder / "changing")
-    with ground.service(models=models) as it, ground.load(it, "predict", "batch") as replies:
+    with ground.service(models=models) as it, ground.load(it, "predict", "batch") as replies, ground.fault():
         add_version(models, "2")
         promote("escalation", "2", models)
         recovery = wait_for(lambda: _versions(it) == {"escalation/2"})
@@ -105,30 +108,31 @@ def models_change(ground: Ground) -> Row:
     seen = {a["versions"]["model"] for answers in answers_of(replies) for a in answers}
     ground.note(f"versions {sorted(map(str, seen))}", seen <= {"escalation/1", "escalation/2"})
     ground.note("dropped requests", not any(reply.status == 0 for reply in replies))
-    return ground.row("model changed", "promoted, bad one refused, rolled back twice", replies, recovery)
+    done = "promoted, bad one refused, rolled back twice"
+    return ground.row("model changed", done, replies, recovery, outside=CALM, during=CALM)
 
 
 def conversation_is_poisoned(ground: Ground) -> Row:
     """Every third conversation makes the model raise: the rules answer that one, the model the others."""
     with ground.service(PYTHONPATH=f"{HERE / 'poison'}:{os.environ.get('PYTHONPATH', '')}") as it:
-        with ground.load(it, "predict", "messages", "batch") as replies:
+        with ground.fault(), ground.load(it, "predict", "messages", "batch") as replies:
             pass
         ground.note("/status is silent", has_trouble(it, "scoring"))
         ground.note("a worker died", len(workers(it)) == 2)
     ground.note("it was no poison, or spoilt all", _modes(replies) == {"model_and_rules", "rules_only"})
-    return ground.row("conversation poisoned", "the model raises on every third", replies)
+    return ground.row("conversation poisoned", "the model raises on every third", replies, during=CALM)
 
 
 def store_is_down(ground: Ground) -> Row:
     """The store takes nothing: answers go on, decisions wait, and are all there in the end."""
-    with ground.service() as it:
-        with ground.load(it, "predict", "messages", "batch") as replies, _down(ground):
+    with ground.service() as it, ground.load(it, "predict", "messages", "batch") as replies, ground.fault():
+        with _down(ground):
             ground.note("/status is silent", until(lambda: has_trouble(it, "store"), RECOVERY_SECONDS))
             time.sleep(ground.seconds / 3)
             ground.note("not alive", ask(it, "/livez").status_code == 200)
         recovery = wait_for(lambda: all_well(it, "store"))
     what = "the file locked" if ground.proxy is None else "connections cut, new ones turned away"
-    return ground.row("store down", what, replies, recovery, least=MOST)
+    return ground.row("store down", what, replies, recovery, outside=CALM, during=SHAKEN)
 
 
 def all_is_killed_while_the_store_is_down(ground: Ground) -> Row:
@@ -137,6 +141,7 @@ def all_is_killed_while_the_store_is_down(ground: Ground) -> Row:
     with (
         ground.service(TMPDIR=str(ground.folder)) as it,
         ground.load(it, "predict", "messages", "batch") as replies,
+        ground.fault(ends=math.inf),
         _down(ground),
     ):
         wait_for(lambda: has_trouble(it, "store"))
@@ -151,7 +156,7 @@ def all_is_killed_while_the_store_is_down(ground: Ground) -> Row:
         recovery = time.monotonic() - begun
         wait_for(lambda: not (ground.folder / "handoff-spill").exists())
     done = "kill -9 of every process, started again"
-    return ground.row("store down and all killed", done, replies, recovery, least=BEFORE_THE_FAULT)
+    return ground.row("store down and all killed", done, replies, recovery, outside=CALM)
 
 
 @contextmanager
@@ -175,26 +180,26 @@ def _down(ground: Ground) -> Iterator[None]:
 def store_is_slow(ground: Ground) -> Row:
     """Every piece to and from PostgreSQL takes 150 ms longer."""
     assert ground.proxy is not None
-    with ground.service() as it:
-        with ground.load(it, "predict", "messages") as replies:
-            ground.proxy.delay_seconds = 0.15
-            time.sleep(ground.seconds / 2)
-            ground.proxy.mend()
+    with ground.service() as it, ground.load(it, "predict", "messages") as replies, ground.fault():
+        ground.proxy.delay_seconds = 0.15
+        time.sleep(ground.seconds / 2)
+        ground.proxy.mend()
         recovery = wait_for(lambda: all_well(it, "store"))
-    return ground.row("store slow", "150 ms a packet, either way", replies, recovery, least=MOST)
+    done = "150 ms a packet, either way"
+    return ground.row("store slow", done, replies, recovery, outside=CALM, during=SHAKEN)
 
 
 def disk_is_full(ground: Ground) -> Row:
     """No file of a worker may grow any more."""
     assert ground.proxy is None
-    with ground.service() as it:
-        with ground.load(it, "predict", "messages", "batch") as replies:
-            most = max(file.stat().st_size for file in ground.folder.glob("*.sqlite*"))
-            with _limited(it, most):
-                ground.note("/status is silent", until(lambda: has_trouble(it, "store"), RECOVERY_SECONDS))
-                time.sleep(ground.seconds / 3)
+    with ground.service() as it, ground.load(it, "predict", "messages", "batch") as replies, ground.fault():
+        most = max(file.stat().st_size for file in ground.folder.glob("*.sqlite*"))
+        with _limited(it, most):
+            ground.note("/status is silent", until(lambda: has_trouble(it, "store"), RECOVERY_SECONDS))
+            time.sleep(ground.seconds / 3)
         recovery = wait_for(lambda: all_well(it, "store"))
-    return ground.row("disk full", "RLIMIT_FSIZE of the workers at the size of the files", replies, recovery)
+    done = "RLIMIT_FSIZE of the workers at the size of the files"
+    return ground.row("disk full", done, replies, recovery, outside=CALM, during=SHAKEN)
 
 
 @contextmanager
@@ -217,12 +222,12 @@ def folder_is_gone(ground: Ground) -> Row:
     inside = Ground(
         ground.models, ground.folder, f"sqlite:///{path.parent}/inside/{path.name}", ground.rate, ground.seconds
     )
-    with inside.service() as it:
-        with inside.load(it, "predict", "messages") as replies:
-            inside.note("/status is silent", until(lambda: has_trouble(it, "store"), RECOVERY_SECONDS))
-            (path.parent / "inside").mkdir()
+    with inside.service() as it, inside.load(it, "predict", "messages") as replies, inside.fault(begins=0.0):
+        inside.note("/status is silent", until(lambda: has_trouble(it, "store"), RECOVERY_SECONDS))
+        (path.parent / "inside").mkdir()
         recovery = wait_for(lambda: all_well(it, "store"))
-    return inside.row("folder missing", "started without the store's folder, which comes later", replies, recovery)
+    done = "started without the store's folder, which comes later"
+    return inside.row("folder missing", done, replies, recovery, outside=CALM, during=SHAKEN)
 
 
 STORELESS: tuple[Callable[[Ground], Row], ...] = (

@@ -67,7 +67,7 @@ def survived(it: Running, workers: set[int]) -> list[str]:
     now = {process.pid for process in it.family()} - {process.pid for process in it.hands()}
     if now != workers:
         wrong.append(f"its processes were {workers} and are {now}")
-    return wrong + [f"its log says {line[:500]}" for line in it.errors()]
+    return wrong + [f"its log says {line[:2_000]}" for line in it.errors()]
 
 
 def schemathesis(it: Running, examples: int, seed: int) -> str | None:

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from serving.logs import JsonLines
 from tests.safety.corpus import request
 from tests.safety.fuzz import fuzz, odd_bytes, schemathesis, survived
 from tests.serving.running import Running, running
@@ -45,18 +48,38 @@ def test_schemathesis_finds_nothing(target: tuple[Running, set[int]]) -> None:
     assert survived(it, workers) == []
 
 
+def line_of(level: int, message: str) -> str:
+    """How a worker writes it, with the error at hand."""
+    return JsonLines().format(logging.LogRecord("bentoml.handoff", level, "", 0, message, None, sys.exc_info()))
+
+
+def line_with_a_trace() -> str:
+    try:
+        raise ZeroDivisionError
+    except ZeroDivisionError:
+        return line_of(logging.WARNING, "looked away")
+
+
+@pytest.mark.parametrize(
+    ("line", "is_wrong"),
+    [
+        pytest.param(line_of(logging.ERROR, "a process that works on batches failed"), True, id="an error"),
+        pytest.param(line_of(logging.CRITICAL, "no more"), True, id="worse"),
+        pytest.param(line_with_a_trace(), True, id="a warning with where it failed"),
+        pytest.param("Traceback (most recent call last):", True, id="a traceback for people"),
+        pytest.param(line_of(logging.WARNING, 'refused: {"level":"error"}'), False, id="what a caller said"),
+    ],
+)
+def test_an_error_in_the_log_is_found(
+    target: tuple[Running, set[int]], tmp_path: Path, line: str, is_wrong: bool
+) -> None:
+    it, workers = target
+    said = tmp_path / "said.txt"
+    said.write_bytes(it.output.read_bytes() + f"{line}\n".encode())
+    found = survived(dataclasses.replace(it, output=said), workers)
+    assert found == ([f"its log says {line}"] if is_wrong else [])
+
+
 def test_a_failure_can_be_had_again() -> None:
     assert [request(SEED, n) for n in range(50)] == [request(SEED, n) for n in range(50)]
     assert request(SEED, 1) != request(SEED + 1, 1)
-
-
-@pytest.mark.parametrize("kind", ["an error", "a traceback"])
-def test_what_the_service_logs_as_an_error_is_found(
-    target: tuple[Running, set[int]], tmp_path: Path, kind: str
-) -> None:
-    it, workers = target
-    line = '{"level":"error","message":"KeyError"}' if kind == "an error" else "Traceback (most recent call last):"
-    quoted = '{"level":"info","message":"\\"level\\":\\"error\\""}'
-    output = tmp_path / "log.txt"
-    output.write_text(f"{quoted}\n{line}\n")
-    assert survived(dataclasses.replace(it, output=output), workers) == [f"its log says {line}"]
