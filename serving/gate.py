@@ -28,6 +28,7 @@ from serving.records import Trouble
 from serving.roles import ANY, role_of
 
 LOOKS_FOR_KEYS_SECONDS = 1.0
+_NEVER = (-2, -2, -2)
 _OWN = Key(id=OWN_ID, name=OWN_ID, roles=("read",), digest="", created_at=datetime.fromtimestamp(0, UTC))
 _ASKS_FOR = 'Bearer realm="handoff"'
 # A browser cannot send a bearer key for a page, but asks its user for a password.
@@ -43,8 +44,8 @@ class Gate:
         self._path, self._without = settings.keys, settings.without_keys
         self._own_digest, self._clock = settings.own_digest, clock
         self._keys: dict[str, Key] = {}
-        self._is_closed = False
-        self._stamp: tuple[int, int, int] | None = None
+        self._is_closed = settings.with_keys
+        self._stamp: tuple[int, int, int] | None = _NEVER
         self._looked_at = float("-inf")
         self.trouble: Trouble | None = None
 

@@ -28,6 +28,7 @@
     HANDOFF_REQUEST_SECONDS      how long a request may take altogether                   50
     HANDOFF_KEEP_ALIVE_SECONDS   how long a connection may stay unused                    75
     HANDOFF_SUPERVISOR       set by `handoff serve`: the process without which a worker has no business
+    HANDOFF_WITH_KEYS        set by `handoff serve` that found keys: without their file, workers stay closed
     HANDOFF_OWN_DIGEST       set by `handoff serve`: hash of the key by which it looks at its workers
 
 Training alone also reads HANDOFF_MLFLOW_URI (`handoff.training.tracking`) and HANDOFF_ENCODER (`handoff train`).
@@ -50,7 +51,7 @@ PREFIX = "HANDOFF_"
 STORE_EXAMPLES = "sqlite:////var/lib/handoff/handoff.sqlite or postgresql://user@host/database"
 # Where the keys are unless HANDOFF_KEYS says otherwise.
 KEYS_FILE = "handoff-keys.json"
-_SWITCHES = ("require_model", "keep_raw_text", "without_keys", "log_requests")
+_SWITCHES = ("require_model", "keep_raw_text", "without_keys", "with_keys", "log_requests")
 # Of names that differ in two letters or so; what Kubernetes makes up is further from all.
 _ALIKE = 0.9
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -76,6 +77,7 @@ class Settings:
     log_requests: bool = False
     keys: Path | None = Path(KEYS_FILE)
     without_keys: bool = False
+    with_keys: bool = False
     own_digest: str | None = None
     max_messages: int = 10_000
     max_text_characters: int = 100_000

@@ -24,6 +24,8 @@ MANY = 2 * PART + 1
 REQUEST_SECONDS = 16
 # A process that has worked for so long on a batch has not only read it.
 AT_IT_SECONDS = 0.03
+# One that does nothing for so long has started.
+IDLE_SECONDS = 0.3
 
 
 def batch_processes_are_killed(ground: Ground) -> Row:
@@ -66,7 +68,8 @@ class _Batches:
         self.replies.append(Reply(identity, "batch", begun, seconds, status, 0.0, later, msgspec.Raw(body)))
 
     def are_worked_on_beside(self) -> bool:
-        """Whether two processes take part in the next one."""
+        """Whether two processes take part in the next one. What they do at their start is no part of it."""
+        wait_for(lambda: _are_idle(self._it.hands()))
         before = _seconds(self._it.hands())
         self._send(len(self._sent))
         return len(before) == 2 and _all_worked(self._it.hands(), before)
@@ -120,6 +123,12 @@ def _wait_until_at_it(sent: Future[None], hands: Sequence[psutil.Process], befor
 def _all_worked(hands: Sequence[psutil.Process], before: dict[int, float]) -> bool:
     now = _seconds(hands)
     return now.keys() == before.keys() and all(now[pid] - before[pid] > AT_IT_SECONDS for pid in now)
+
+
+def _are_idle(hands: Sequence[psutil.Process]) -> bool:
+    before = _seconds(hands)
+    time.sleep(IDLE_SECONDS)
+    return _seconds(hands) == before and all(hand.status() == psutil.STATUS_SLEEPING for hand in hands)
 
 
 def _seconds(hands: Sequence[psutil.Process]) -> dict[int, float]:

@@ -130,6 +130,17 @@ def test_without_keys_loopback_alone_is_open(
         assert asked("/predict", server=server, host=host) == expected
 
 
+def test_a_worker_that_starts_while_the_keys_are_missing_stays_closed(tmp_path: Path) -> None:
+    global GATE
+    path, times = tmp_path / "keys.json", iter(range(0, 100, 2))
+    GATE = Gate(Settings(keys=path, with_keys=True), clock=lambda: next(times))
+    assert asked("/predict", server="127.0.0.1", host="localhost") == 401
+    assert GATE.trouble is not None and str(path) in GATE.trouble.problem
+    _, secret = add_key(path, "chat", ["predict"], NOW)
+    assert asked("/predict", key=secret) == 200
+    assert GATE.trouble is None
+
+
 def test_a_change_is_seen_after_a_second_and_damage_lets_nobody_in(tmp_path: Path) -> None:
     global GATE
     path, times = tmp_path / "keys.json", iter(range(0, 100, 2))

@@ -123,6 +123,8 @@ def _tell_about_keys(keys: str | None, without_keys: bool) -> str:
         os.environ["HANDOFF_WITHOUT_KEYS"] = "true"
     path = read_settings().keys
     os.environ["HANDOFF_KEYS"] = "none" if path is None else str(path.absolute())
+    if path is not None and path.exists():
+        os.environ["HANDOFF_WITH_KEYS"] = "true"
     own_key = new_secret(OWN_ID)
     os.environ["HANDOFF_OWN_DIGEST"] = digest(OWN_ID, own_key)
     return own_key
