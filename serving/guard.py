@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from handoff.chance import new_hex
 from handoff.errors import Problem
 from handoff.settings import read_settings
 from serving.gate import gate_of_worker
@@ -169,4 +169,4 @@ class _Answer:
 def usable_id(given: bytes) -> bytes:
     """The caller's own id for a request where it can be used, else one made here."""
     given = given.strip()
-    return given if _USABLE_ID.fullmatch(given) else os.urandom(16).hex().encode()
+    return given if _USABLE_ID.fullmatch(given) else new_hex(32).encode()

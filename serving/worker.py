@@ -13,7 +13,7 @@ import signal
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Event
 from typing import Any, TypeVar
@@ -202,9 +202,14 @@ class Worker:
         lane for as long as it keeps others waiting: until it has stopped. Raises `Refused` when the caller hangs up."""
         given_up = Event()
 
+        def wanted() -> T:
+            if given_up.is_set():
+                raise CancelledError
+            return work(given_up)
+
         async def in_turn() -> T:
             async with self.lanes.beside.turn():
-                return await asyncio.get_running_loop().run_in_executor(self._beside, work, given_up)
+                return await asyncio.get_running_loop().run_in_executor(self._beside, wanted)
 
         working, hung_up = asyncio.create_task(in_turn()), asyncio.create_task(_hung_up(request))
         try:

@@ -14,7 +14,7 @@ SOURCE = ROOT / "src" / "handoff"
 
 # A package may import those before it, and itself. `training`, `quality` and `commands` come last: only they see it all.
 ORDER = (
-    "errors", "settings", "kept", "files", "access", "transcript", "formats", "ingest", "calibration", "signals",
+    "errors", "settings", "kept", "chance", "files", "access", "transcript", "formats", "ingest", "calibration", "signals",
     "features", "rules", "models", "policy", "standing", "explanation", "decision", "together", "memory", "metrics", "store", "course", "client",
     "analytics", "simulate", "steps", "training", "quality", "commands",
 )  # fmt: skip

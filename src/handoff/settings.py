@@ -10,7 +10,7 @@
     HANDOFF_MAX_BATCH        most conversations in a batch                                1000
     HANDOFF_BATCH_PROCESSES  processes beside each worker for long batches; 0: it works on them itself   2
     HANDOFF_SPILL            folder for escalations while the store is away              ./handoff-spill
-    HANDOFF_MAX_WAIT_MS      who would wait longer than this for an answer is refused     150
+    HANDOFF_MAX_WAIT_MS      who would wait longer than this for an answer is refused     120
     HANDOFF_STORE            database URL of the store; "none" for no store              sqlite:///handoff.sqlite
     HANDOFF_STORE_KEY        secret that the customers' names are sealed with             (random bytes in the store)
     HANDOFF_KEEP_RAW_TEXT    "true": the store keeps texts as they came, too              false
@@ -88,7 +88,7 @@ class Settings:
     body_seconds: int = 20
     request_seconds: int = 50
     keep_alive_seconds: int = 75
-    max_wait_ms: int = 150
+    max_wait_ms: int = 120
     spill: Path = Path("handoff-spill")
     confidence: Path | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -12,6 +11,7 @@ import msgspec
 import numpy as np
 from sqlalchemy import Connection, select
 
+from handoff.chance import new_hex
 from handoff.decision import Answer
 from handoff.features import FEATURE_NAMES, FEATURES_VERSION
 from handoff.policy import Action
@@ -57,7 +57,7 @@ def decision_record(
 def _new_id(at: datetime) -> str:
     """128 bits in hexadecimal as UUIDs of version 7 have them: milliseconds, then chance. Random ones alone would have
     every decision change another page of their index: a fifth of a write of thirty, after twelve thousand."""
-    return f"{int(at.timestamp() * 1_000):012x}{os.urandom(10).hex()}"
+    return f"{int(at.timestamp() * 1_000):012x}{new_hex(20)}"
 
 
 def without_personal_ids(record: DecisionRecord, hide: Callable[[str], str]) -> DecisionRecord:
