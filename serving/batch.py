@@ -68,8 +68,7 @@ def _cuts(sizes: Sequence[int]) -> Iterator[int]:
 def identity(judge: Judge) -> bytes:
     """What tells this judge from another that names the same versions: their folders may hold other models by now."""
     manifests = [None if model is None else model.manifest for model in (judge.escalation, judge.routing)]
-    files = [None if manifest is None else sorted(manifest.files.items()) for manifest in manifests]
-    return blake2b(msgspec.json.encode((judge.versions, files)), digest_size=16).digest()
+    return blake2b(msgspec.json.encode((judge.versions, manifests)), digest_size=16).digest()
 
 
 def work_on(part: Part, current: CurrentJudge, judge: Judge, limits: Settings) -> Told:

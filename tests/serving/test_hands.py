@@ -184,13 +184,18 @@ def test_a_process_that_fails_tells_where_and_not_what_was_said(
     hand.drop()
 
 
-def test_a_model_under_the_same_version_is_another_judge(trained_models: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", ["a file", "the manifest"])
+def test_a_model_under_the_same_version_is_another_judge(trained_models: Path, tmp_path: Path, changed: str) -> None:
     models = copy_models(trained_models, tmp_path / "models")
     before = judge_of(models)[0].judge
     assert identity(judge_of(models)[0].judge) == identity(before)
     folder = models / "escalation" / "1"
-    (folder / CARD_FILE).write_text("trained again")
-    rewrite_manifest(folder, read_manifest(folder))
+    manifest = read_manifest(folder)
+    if changed == "a file":
+        (folder / CARD_FILE).write_text("trained again")
+    else:
+        manifest = msgspec.structs.replace(manifest, doubt="trained again, with other cuts")
+    rewrite_manifest(folder, manifest)
     promote("escalation", "1", models)
     after = judge_of(models)[0].judge
     assert after.versions == before.versions
