@@ -86,7 +86,6 @@ class Ledger:
             return
         try:
             await asyncio.wait_for(asyncio.wrap_future(self._store.submit(records)), LOG_SECONDS)
-            self._works()
         except TimeoutError:
             self._store.keep(records)
             self._note(StoreUnavailable("the decision log does not keep up; the decisions stay in line"))
@@ -140,11 +139,12 @@ class Ledger:
         return await self._beside(lambda: self._report(feedback()))
 
     def look_again(self) -> None:
-        """Whether a store that did not work does by now. Blocks for as long as a transaction may take."""
+        """Whether a store that did not work does by now, all of it: that one thing was stored says nothing of another.
+        Blocks for as long as a transaction may take."""
         if self._store is None or self._trouble is None:
             return
         with suppress(*NOT_STORED):
-            self._store.outcomes("")
+            self._store.check()
             if self._store.outage is None:
                 self._works()
 
@@ -204,14 +204,12 @@ class Ledger:
         """The answer, also while the store is away. Raises `BadRecord`, `Conflict`, `Busy`."""
         asked = (new.conversation_id, new.message, new.facts)
         try:
-            answer = live.add(*asked, **how)
+            return live.add(*asked, **how)
         except (BadRecord, Conflict, Busy):
             raise
         except NOT_STORED as error:
             self._note(error)
             return live.add_unstored(*asked, **how)
-        self._works()
-        return answer
 
     def _report(self, feedback: Feedback) -> Recorded:
         if self._store is None:
@@ -225,7 +223,6 @@ class Ledger:
         except NOT_STORED as error:
             self._note(error)
             raise _later("the outcome was not stored; see /status") from None
-        self._works()
         return recorded
 
     def _works(self) -> None:

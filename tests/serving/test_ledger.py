@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -56,4 +58,24 @@ def test_a_conversation_takes_no_more_messages_than_settings_allow(ledger: Ledge
         add(ledger, REFUND.replace(b"m1", b"m3"))
     assert full.value.status == 400
     assert "has 2 already" in full.value.fault.detail[0].problem
+    assert ledger.problems == ()
+
+
+def test_trouble_stays_until_all_of_the_store_works(ledger: Ledger, tmp_path: Path) -> None:
+    add(ledger)
+
+    def rename(before: str, after: str) -> None:
+        with closing(sqlite3.connect(tmp_path / "handoff.sqlite")) as other:
+            other.execute(f"ALTER TABLE {before} RENAME TO {after}")
+        assert ledger._store is not None
+        ledger._store.database._down_until = 0.0  # as if the second were over in which nothing is tried
+
+    rename("messages", "elsewhere")
+    assert add(ledger, REFUND.replace(b"m1", b"m2")) == "escalate_now"
+    rename("outcomes", "others")
+    rename("others", "outcomes")
+    ledger.look_again()
+    assert [trouble.part for trouble in ledger.problems] == ["store"]
+    rename("elsewhere", "messages")
+    ledger.look_again()
     assert ledger.problems == ()

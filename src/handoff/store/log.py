@@ -194,7 +194,7 @@ class DecisionLog:
             self._are_stored(batch)
 
     def _are_stored(self, batch: Sequence[_Waiting]) -> None:
-        """All of these are in the store, or will never be."""
+        """All of these are in the store."""
         self._outage, self._writing = None, 0
         if self._spill is not None:
             try:
@@ -221,17 +221,20 @@ class DecisionLog:
 
     def _store_one_by_one(self, batch: Sequence[_Waiting]) -> None:
         """One record that no table takes must not keep back the others."""
+        stored: list[_Waiting] = []
         for place, item in enumerate(batch):
             try:
                 self._write([item])
             except (StoreUnavailable, BadInput) as error:
-                self._are_stored(batch[:place])
+                self._are_stored(stored)
                 self._put_back(batch[place:], error)
                 return
-            except Exception as error:
+            except Exception as error:  # where it escalates it stays on this machine's disk
                 log.error("decision %s cannot be stored: %s", item.record.id, type(error).__name__)
                 _tell([item], error)
-        self._are_stored(batch)
+            else:
+                stored.append(item)
+        self._are_stored(stored)
 
 
 def _tell(items: Sequence[_Waiting], error: Exception | None = None) -> None:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, false, update
 
 from handoff.errors import BadRecord, Problem, StoreUnavailable
 from handoff.store import conversations as rows
@@ -24,6 +24,7 @@ from handoff.store.incoming import Incoming
 from handoff.store.log import MOST_QUEUED, DecisionLog, Stored
 from handoff.store.outcomes import Feedback, Recorded, Reported, read_outcomes, record, together
 from handoff.store.spill import Spill
+from handoff.store.tables import conversations, decisions, messages, outcomes
 from handoff.store.transcripts import Transcripts, export_conversations
 from handoff.transcript import Conversation, Message
 from handoff.transcript.redact import masked_id
@@ -138,6 +139,16 @@ class Store:
         if header.messages >= self._most_messages:
             raise BadRecord(Problem("message", f"the conversation has {header.messages:,} already", "a new one"))
         return incoming.entry(header, message_id, self.clock(), keep_raw_text=self._keep_raw_text)
+
+    def check(self) -> None:
+        """Raise `StoreUnavailable` unless every table is there and may be written just now. Changes nothing."""
+
+        def touch(connection: Connection) -> None:
+            for table in (conversations, messages, decisions, outcomes):
+                key = table.primary_key.columns[0]
+                connection.execute(update(table).where(false()).values({key: key}))
+
+        self.database.write(touch)
 
     def conversation(self, conversation_id: str) -> Conversation | None:
         """The conversation so far, personal data masked; None when nothing is known of it."""
