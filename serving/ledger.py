@@ -33,8 +33,8 @@ from serving.records import Trouble
 T = TypeVar("T")
 
 THREADS = 4
-# Longer than a transaction and the one before it may take.
-LOG_SECONDS = 6.0
+# Whoever waits longer may have given up; the decision is on this machine's disk then, and in the store later.
+LOG_SECONDS = 1.5
 OPEN_SECONDS = 3.0
 RETRY_AFTER_SECONDS = 1
 # The store is down, or is not what it should be: either way, nothing was stored.
@@ -50,6 +50,7 @@ class Ledger:
         """`lane` is where messages and outcomes wait for a thread."""
         self._current, self._lane = current, lane
         self._trouble: Trouble | None = None
+        self._disk_trouble: Trouble | None = None
         self._noting = threading.Lock()
         self._put_off = 0  # decisions that are logged once their answers have left
         self._threads = ThreadPoolExecutor(THREADS, "store")
@@ -59,9 +60,8 @@ class Ledger:
 
     @property
     def problems(self) -> tuple[Trouble, ...]:
-        """What is wrong with the store, if anything."""
-        trouble = self._trouble
-        return () if trouble is None else (trouble,)
+        """What is wrong with the store, and with the disk that stands in for it, if anything."""
+        return tuple(trouble for trouble in (self._trouble, self._disk_trouble) if trouble is not None)
 
     @property
     def decisions_waiting(self) -> int:
@@ -141,7 +141,10 @@ class Ledger:
     def look_again(self) -> None:
         """Whether a store that did not work does by now, all of it: that one thing was stored says nothing of another.
         Blocks for as long as a transaction may take."""
-        if self._store is None or self._trouble is None:
+        if self._store is None:
+            return
+        self._look_at_disk(self._store.unkept)
+        if self._trouble is None:
             return
         with suppress(*NOT_STORED):
             self._store.check()
@@ -224,6 +227,13 @@ class Ledger:
             self._note(error)
             raise _later("the outcome was not stored; see /status") from None
         return recorded
+
+    def _look_at_disk(self, unkept: str | None) -> None:
+        known, problem = self._disk_trouble, f"escalations are in memory only: {unkept}"
+        if unkept is None:
+            self._disk_trouble = None
+        elif known is None or known.problem != problem:
+            self._disk_trouble = Trouble("spill", problem, datetime.now(UTC), None)
 
     def _works(self) -> None:
         """What was in the way has passed."""

@@ -12,7 +12,7 @@ from handoff.policy import Action, Policy, rule_action
 from handoff.rules import Rule, RuleBook, Urgency
 from handoff.rules.words import condition_in_words
 
-Component = Literal["escalation", "routing", "scoring", "store", "keys"]
+Component = Literal["escalation", "routing", "scoring", "store", "spill", "keys"]
 
 
 class RuleRecord(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -78,4 +79,21 @@ def test_trouble_stays_until_all_of_the_store_works(ledger: Ledger, tmp_path: Pa
     assert [trouble.part for trouble in ledger.problems] == ["store"]
     rename("elsewhere", "messages")
     ledger.look_again()
+    assert ledger.problems == ()
+
+
+def test_escalations_that_no_disk_takes_are_a_trouble_of_their_own(ledger: Ledger, tmp_path: Path) -> None:
+    add(ledger)
+    (tmp_path / "spill").write_text("a file where the folder would be")
+    with closing(sqlite3.connect(tmp_path / "handoff.sqlite")) as other:
+        other.execute("ALTER TABLE decisions RENAME TO elsewhere")
+        assert add(ledger, REFUND.replace(b"m1", b"m2")) == "escalate_now"
+        ledger.look_again()
+        assert [trouble.part for trouble in ledger.problems] == ["store", "spill"]
+        assert ledger.problems[1].problem == "escalations are in memory only: File exists"
+        other.execute("ALTER TABLE elsewhere RENAME TO decisions")
+    until = time.monotonic() + 60
+    while ledger.problems and time.monotonic() < until:
+        time.sleep(0.1)
+        ledger.look_again()
     assert ledger.problems == ()

@@ -107,6 +107,13 @@ def test_a_file_that_is_no_database(sqlite_url: str, stores: Open) -> None:
         stores(sqlite_url)
 
 
+def test_a_journal_that_cannot_be_made_is_said_at_once_however_long_the_caller_would_wait(tmp_path: Path) -> None:
+    store, file = Store(f"sqlite:///{tmp_path}/new.sqlite", seconds=10 * LONG), tmp_path / "small"
+    file.write_bytes(bytes(100))
+    with full_disk(file):
+        assert isinstance(finishes(store.database.prepare), StoreUnavailable)
+
+
 def test_a_lock_that_somebody_else_holds(sqlite_url: str, stores: Open) -> None:
     store = stores(sqlite_url, seconds=SOON)
     with held_lock(sqlite_url):

@@ -315,6 +315,32 @@ class TestSpilled:
         assert (found.spilled, found.rows) == (2, NOTHING)
         assert len(Spill(folder).left_over()) == 1
 
+    def test_of_a_conversation_that_goes_on_none_goes_by_age(self, store: Store, tmp_path: Path) -> None:
+        for conversation_id in ("living", "over"):
+            talk(store, conversation_id, "oboe")
+        now = store.clock()
+        with pytest.MonkeyPatch.context() as later:
+            later.setattr(store, "clock", lambda: now + timedelta(days=2))
+            store.append_message("living", said("Thanks", 9))
+        self.leave(
+            tmp_path / "spill", [decided(DISPUTE, at=now, conversation_id=c) for c in ("living", "over", "else")]
+        )
+        assert forgotten(store, Wanted(before=now + timedelta(days=1)), tmp_path).spilled == 2
+        (left,) = Spill(tmp_path / "spill").left_over()
+        assert left.answer.conversation_id == "living"
+
+    def test_files_that_nobody_can_read_are_named(self, url: str, stores: Open, tmp_path: Path) -> None:
+        stores(url)
+        folder = tmp_path / "spill"
+        self.leave(folder, [decided(DISPUTE)])
+        for path in folder.iterdir():
+            path.write_bytes(b"\x00\x00\x00\x05hello")
+        assert Spill(folder).left_over() == []
+        done = run("forget", "--older-than", "1d", "--yes", HANDOFF_STORE=url, HANDOFF_SPILL=str(folder), columns=300)
+        assert done.exit_code == 1
+        assert f"1 files in {folder} could not be read when the service started (*.damaged)" in done.stderr
+        assert len(list(folder.iterdir())) == 1
+
     def test_what_is_only_there_is_known(self, store: Store, tmp_path: Path) -> None:
         self.leave(tmp_path / "spill", [decided(DISPUTE, conversation_id="c-1")])
         found = forgotten(store, Wanted(("c-1", "c-2", "c-1")), tmp_path)
@@ -361,7 +387,7 @@ def test_the_command_counts_first_and_deletes_when_told_to(url: str, stores: Ope
     done = run("forget", "--conversation", RAW_ID, "--yes", "--json", **surroundings)
     assert (done.exit_code, json.loads(done.stdout)) == (0, {
         "deleted": True, "conversations": 1, "messages": 3, "decisions": 3, "outcomes": 1,
-        "spilled": 0, "spill": str(spill), "in_use": 0, "unknown": [],
+        "spilled": 0, "spill": str(spill), "in_use": 0, "damaged": 0, "unknown": [],
     })  # fmt: skip
     assert store.conversation(RAW_ID) is None
     done = run("forget", "--conversation", RAW_ID, "--yes", **surroundings)

@@ -54,7 +54,9 @@ class Crowded:
     def execute(self, statement: str) -> None:
         self.left -= 1
         if self.left >= 0:
-            raise sqlite3.OperationalError("database is locked")
+            locked = sqlite3.OperationalError("database is locked")
+            locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise locked
 
 
 def test_a_new_file_that_others_open_too_is_waited_for_within_bounds() -> None:

@@ -37,6 +37,28 @@ def test_the_same_feedback_twice_is_there_once(store: Store, key: str | None) ->
     assert len(store.outcomes("c-1")) == 1
 
 
+def test_whoever_returns_to_an_opinion_says_something_new(store: Store) -> None:
+    def report(agree: bool, decision: str | None = None) -> bool:
+        return store.record_outcome(Feedback(conversation_id="c-1", decision=decision, agree=agree)).is_new
+
+    said = [report(agree) for agree in (True, True, False, False, True, True, False)]
+    assert said == [True, False, True, False, True, False, True]
+    assert [report(True, "r-1"), report(False), report(True, "r-1")] == [True, False, False], "of another decision"
+    assert [each.feedback.agree for each in store.outcomes("c-1")] == [True, False, True, False, True]
+
+
+def test_whoever_returns_to_an_end_says_something_new_and_the_newest_counts(store: Store) -> None:
+    def report(**end: Any) -> bool:
+        return store.record_outcome(Feedback(conversation_id="c-1", outcome=Outcome(**end))).is_new
+
+    store.append_message("c-1", Message(role="customer", text="Hello"))
+    assert [report(resolved=True), report(team="billing"), report(resolved=True)] == [True, True, False]
+    assert [report(resolved=False, tier=2), report(resolved=True), report(team="billing")] == [True, True, False]
+    found = store.with_outcome("c-1")
+    assert found is not None
+    assert found.outcome == Outcome(resolved=True, team="billing", tier=2)
+
+
 @pytest.mark.parametrize(
     "other",
     [{"agree": False}, {"agree": True, "decision": "r-2"}, {"agree": True, "outcome": TAKEN}],

@@ -34,6 +34,7 @@ class Report(msgspec.Struct, frozen=True):
     spilled: int
     spill: str
     in_use: int
+    damaged: int
     unknown: tuple[str, ...]
 
 
@@ -71,7 +72,7 @@ def forget_command(
     until it is rewritten (--vacuum), and no worker writes meanwhile: about a second for 100 MiB. PostgreSQL cleans up
     by its own vacuum. Copies elsewhere (exports, backups, exams of trained models) stay.
 
-    Exit status 1 when one of the ids is not known, or when something could not be deleted now.
+    Exit status 1 when one of the ids is not known, or when something could not be deleted now or looked up.
 
     Example: `handoff forget --older-than 400d --yes`
     """
@@ -89,7 +90,12 @@ def forget_command(
             f"{found.in_use} decisions wait in {spill} until a running worker has brought them into the store; "
             "run this again once /status names no problem of the store"
         )
-    if found.unknown or (found.in_use and yes) or not complete:
+    if found.damaged:
+        complain(
+            f"{found.damaged} files in {spill} could not be read when the service started (*.damaged), so nobody knows "
+            "whose decisions are in them; delete them once you do not need them"
+        )
+    if found.unknown or found.damaged or (found.in_use and yes) or not complete:
         raise typer.Exit(1)
 
 
@@ -118,7 +124,8 @@ def _so_long_ago(age: str) -> datetime:
 
 
 def _report(found: Forgotten, spill: Path, yes: bool) -> Report:
-    counts = {**msgspec.structs.asdict(found.rows), "spilled": found.spilled, "in_use": found.in_use}
+    counts = {name: getattr(found, name) for name in ("spilled", "in_use", "damaged")}
+    counts |= msgspec.structs.asdict(found.rows)
     return Report(deleted=yes, spill=str(spill), unknown=found.unknown, **counts)
 
 

@@ -43,6 +43,8 @@ _OURS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupport
 # But a table or column that is gone, or may not be used, is one: somebody has to put it right, and may.
 _GONE = frozenset({"42P01", "42703", "42501", "3F000"})
 _LOCK_NOT_AVAILABLE = "55P03"
+# What waiting cures on SQLite.
+_IN_THE_WAY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 
 
 class Database:
@@ -281,8 +283,9 @@ def _use_wal(connection: Any, seconds: float) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > end:
+        except sqlite3.OperationalError as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest says more
+            if code not in _IN_THE_WAY or time.monotonic() > end:
                 raise
             time.sleep(_LOOKS_AGAIN_SECONDS)
         else:

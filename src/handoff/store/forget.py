@@ -63,12 +63,14 @@ class Wanted(msgspec.Struct, frozen=True):
 
 class Forgotten(msgspec.Struct, frozen=True):
     """What was deleted or would be: rows, and decisions on this machine's disk, `in_use` of which stay there since a
-    running worker will bring them into the store. `unknown` are wanted ids of which nothing was found."""
+    running worker will bring them into the store. `unknown` are wanted ids of which nothing was found, `damaged` files
+    on this disk in which nothing could be looked up."""
 
     rows: Rows
     spilled: int
     in_use: int
     unknown: tuple[str, ...] = ()
+    damaged: int = 0
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -109,9 +111,11 @@ def forget(database: Database, spill: Path, wanted: Wanted, *, really: bool, pau
     seen: set[str] = set()
 
     def is_meant(record: DecisionRecord) -> bool:
-        seen.add(record.answer.conversation_id)
-        old = wanted.before is not None and record.at < wanted.before
-        return old or record.answer.conversation_id in every
+        conversation_id = record.answer.conversation_id
+        seen.add(conversation_id)
+        if wanted.before is None or record.at >= wanted.before:
+            return conversation_id in every
+        return not deletion.lives(conversation_id, wanted.before)
 
     # First, for what a starting worker takes from there meanwhile is in the database then.
     left = forget_spilled(spill, is_meant, really=really)
@@ -125,7 +129,7 @@ def forget(database: Database, spill: Path, wanted: Wanted, *, really: bool, pau
         rows += deletion.older(wanted.before)
     named = [*((each, [each]) for each in wanted.conversations), *of_customers.items()]
     unknown = dict.fromkeys(name for name, ids in named if seen.isdisjoint(ids))
-    return Forgotten(rows, left.free, left.in_use, tuple(unknown))
+    return Forgotten(rows, left.free, left.in_use, tuple(unknown), left.damaged)
 
 
 def _of_customers(deletion: Deletion, customers: tuple[str, ...]) -> dict[str, list[str]]:
@@ -175,6 +179,11 @@ class Deletion:
                 return
             yield from map(_found, rows)
             last = rows[-1].id
+
+    def lives(self, conversation_id: str, before: datetime) -> bool:
+        """Whether a message of the conversation was taken in since: it stays whole."""
+        found = map(_found, self._rows(_FOUND.where(conversations.c.id == conversation_id)))
+        return any(each.newest_at >= before for each in found)
 
     def _whole(self, connection: Connection, ids: Sequence[str], before: datetime | None) -> Rows:
         if self._really:  # whoever writes to one of them waits, or is waited for

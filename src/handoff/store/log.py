@@ -64,6 +64,7 @@ class DecisionLog:
         self._closing, self._give_up_at = False, math.inf
         self._writing = 0
         self._outage: StoreUnavailable | None = None
+        self._unkept: str | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -79,6 +80,12 @@ class DecisionLog:
     def outage(self) -> StoreUnavailable | None:
         """Why the store took nothing when it was last tried; None when it did."""
         return self._outage
+
+    @property
+    def unkept(self) -> str | None:
+        """Why escalations could not be written to this machine's disk when they were last to be; None when they could,
+        or are stored by now."""
+        return self._unkept
 
     def submit(self, records: Sequence[DecisionRecord]) -> Stored:
         """Take the records on, all or none; the result is done once they are stored. Does not wait.
@@ -120,7 +127,12 @@ class DecisionLog:
         try:
             self._spill.keep(escalating)
         except (OSError, ValueError) as error:  # ValueError: a record that cannot be written down
-            log.error("%d escalations are in memory only: %s", len(escalating), type(error).__name__)
+            why = getattr(error, "strerror", None) or type(error).__name__
+            if why != self._unkept:
+                log.error("%d escalations are in memory only: %s: %s", len(escalating), self._spill.folder, why)
+            self._unkept = why
+        else:
+            self._unkept = None
 
     def close(self, seconds: float = CLOSE_SECONDS) -> int:
         """Store what is in line, trying for so long, and stop.
@@ -195,7 +207,7 @@ class DecisionLog:
 
     def _are_stored(self, batch: Sequence[_Waiting]) -> None:
         """All of these are in the store."""
-        self._outage, self._writing = None, 0
+        self._outage, self._unkept, self._writing = None, None, 0
         if self._spill is not None:
             try:
                 self._spill.forget([item.record for item in batch])

@@ -24,7 +24,8 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What happened, or whether somebody agrees with a decision; at least one of the two.
 
     `decision` is the `request_id` of the answer, or the decision's own id; without it the whole conversation is
-    meant. The same `key` twice is the same feedback; without one, the same content is.
+    meant. The same `key` twice is the same feedback; without one, the same content is, unless something else was
+    reported in between.
     """
 
     conversation_id: Name
@@ -68,7 +69,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
 def record(connection: Connection, feedback: Feedback, at: datetime, name: str | None = None) -> Recorded:
     """Store the feedback once; `name` is the customer's. Raises `Conflict` when its key came with other content."""
-    prepared = _prepared(feedback, () if name is None else (name,))
+    prepared = _prepared(connection, feedback, () if name is None else (name,))
     row = {
         "conversation_id": prepared.conversation_id,
         "idempotency_key": prepared.key,
@@ -120,13 +121,13 @@ def _is_known(connection: Connection, feedback: Feedback) -> bool:
     return bool(connection.scalar(select(or_(begun, decided))))
 
 
-def _prepared(feedback: Feedback, names: tuple[str, ...]) -> Feedback:
+def _prepared(connection: Connection, feedback: Feedback, names: tuple[str, ...]) -> Feedback:
     if feedback.says_nothing:
         raise BadRecord(Problem("", "neither outcome nor agree", "what happened (outcome), or agree: true or false"))
     check_storable(feedback, "")
     outcome = None if feedback.outcome is None else _masked(feedback.outcome, names)
     masked = msgspec.structs.replace(feedback, outcome=outcome)
-    return msgspec.structs.replace(masked, key=feedback.key or _content_key(masked))
+    return msgspec.structs.replace(masked, key=feedback.key or _content_key(connection, masked))
 
 
 def _masked(outcome: Outcome, names: tuple[str, ...]) -> Outcome:
@@ -135,8 +136,25 @@ def _masked(outcome: Outcome, names: tuple[str, ...]) -> Outcome:
     return msgspec.structs.replace(outcome, **{field: redact_text(text, names) for field, text in texts.items()})
 
 
-def _content_key(feedback: Feedback) -> str:
-    return "content:" + hashlib.sha256(msgspec.json.encode(feedback)).hexdigest()
+def _content_key(connection: Connection, feedback: Feedback) -> str:
+    """The same for the same content, until another report contradicts it: whoever takes back an opinion, and then
+    returns to it, says something new."""
+    content = f"content:{hashlib.sha256(msgspec.json.encode(feedback)).hexdigest()}"
+    about = outcomes.c.conversation_id == feedback.conversation_id
+    newest_first = connection.execute(select(outcomes).where(about).order_by(outcomes.c.number.desc()))
+    before = (row.number for row in newest_first if _contradict(_reported(row).feedback, feedback))
+    number = next(before, None)
+    newest_first.close()
+    return content if number is None else f"{content}:{number}"
+
+
+def _contradict(one: Feedback, other: Feedback) -> bool:
+    """Whether they say different things of the conversation's end, or of the same decision."""
+    if one.decision == other.decision and None not in (one.agree, other.agree) and one.agree != other.agree:
+        return True
+    ends = one.outcome or Outcome(), other.outcome or Outcome()
+    both = [tuple(getattr(end, field) for end in ends) for field in Outcome.__struct_fields__]
+    return any(None not in pair and pair[0] != pair[1] for pair in both)
 
 
 def _reported(row: Row[Any]) -> Reported:

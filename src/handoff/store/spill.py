@@ -36,7 +36,7 @@ class Spill:
 
     def __init__(self, folder: Path) -> None:
         """Makes nothing yet."""
-        self._folder = folder
+        self.folder = folder
         self._lock = threading.Lock()
         self._kept: set[str] = set()
         self._file: int | None = None
@@ -73,13 +73,13 @@ class Spill:
                 os.close(self._file)
                 self._file = None
                 with suppress(OSError):  # other workers' files are in it
-                    self._folder.rmdir()
+                    self.folder.rmdir()
 
     def left_over(self) -> list[DecisionRecord]:
         """What processes that are gone have left; from now on this one's. A file that cannot be read to its end is set
         aside under another name. Raises OSError."""
         found: list[DecisionRecord] = []
-        for path in self._folder.glob(f"*{SUFFIX}"):
+        for path in self.folder.glob(f"*{SUFFIX}"):
             with suppress(FileNotFoundError, BlockingIOError), _held(path) as content:
                 records, is_damaged = _records(content)
                 self.keep(records)
@@ -93,8 +93,8 @@ class Spill:
 
     def _opened(self) -> int:
         while self._file is None:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._path = self._folder / f"{uuid.uuid4().hex}{SUFFIX}"
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._path = self.folder / f"{uuid.uuid4().hex}{SUFFIX}"
             try:
                 file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             except FileNotFoundError:  # another worker removed the empty folder just then
@@ -108,10 +108,12 @@ class Spill:
 
 
 class Left(msgspec.Struct, frozen=True):
-    """Records on this machine's disk: of processes that are gone, and of living ones, which nobody else may touch."""
+    """Records on this machine's disk: of processes that are gone, and of living ones, which nobody else may touch.
+    And how many files were set aside since they could not be read."""
 
     free: int = 0
     in_use: int = 0
+    damaged: int = 0
 
 
 def forget_spilled(folder: Path, is_meant: Callable[[DecisionRecord], bool], *, really: bool) -> Left:
@@ -132,7 +134,7 @@ def forget_spilled(folder: Path, is_meant: Callable[[DecisionRecord], bool], *, 
             in_use += sum(map(is_meant, _sound(path, path.read_bytes())))
         except FileNotFoundError:  # stored by now
             continue
-    return Left(free, in_use)
+    return Left(free, in_use, len(list(folder.glob(f"*{DAMAGED}"))))
 
 
 def _replace(path: Path, rest: Sequence[DecisionRecord]) -> None:

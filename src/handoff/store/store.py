@@ -226,6 +226,11 @@ class Store:
         """Why the logged decisions could not be stored when it was last tried; None when they could."""
         return self._log.outage
 
+    @property
+    def unkept(self) -> str | None:
+        """Why decisions that escalate are in memory only while the store is away; None when they are not."""
+        return self._log.unkept
+
     def decisions(self, conversation_id: str) -> list[DecisionRecord]:
         """All stored decisions on a conversation, in the order in which they were stored."""
         return self.database.read(lambda connection: read_decisions(connection, self.hide(conversation_id)))
