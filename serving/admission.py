@@ -149,16 +149,18 @@ class LoopLane(Lane, Generic[Asked, Told]):
     def _do(self, group: list[_Waiting[Asked, Told]], work: Work[Asked, Told]) -> None:
         """Work for these, and come back to the line when the loop has looked at its sockets."""
         began = self._clock()
-        for waiting, told in zip(group, _done(work, [waiting.asked for waiting in group]), strict=True):
-            if isinstance(told, Exception):
-                waiting.told.set_exception(told)
-            else:
-                waiting.told.set_result(told)
+        try:
+            for waiting, told in zip(group, _done(work, [waiting.asked for waiting in group]), strict=True):
+                if isinstance(told, Exception):
+                    waiting.told.set_exception(told)
+                else:
+                    waiting.told.set_result(told)
+        finally:  # whatever becomes of these, those behind them get their turn
+            asyncio.get_running_loop().call_soon(self._next, work)
         self._note(group[0].entered, len(group))
         self._stopped = self._clock()
         seconds, known = (self._stopped - began) / len(group), self._work_seconds
         self._work_seconds = seconds if known == 0.0 else known + _WEIGHT * (seconds - known)
-        asyncio.get_running_loop().call_soon(self._next, work)
 
     def _next(self, work: Work[Asked, Told]) -> None:
         fair_seconds = min(self._clock() - self._stopped, self._most_at_once_seconds)

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 THREADS = 4
 # Whoever waits longer may have given up; the decision is on this machine's disk then, and in the store later.
-LOG_SECONDS = 1.5
+LOG_SECONDS = 1.0
 OPEN_SECONDS = 3.0
 RETRY_AFTER_SECONDS = 1
 # The store is down, or is not what it should be: either way, nothing was stored.
@@ -64,14 +64,16 @@ class Ledger:
         return tuple(trouble for trouble in (self._trouble, self._disk_trouble) if trouble is not None)
 
     @property
-    def decisions_waiting(self) -> int:
-        """Decisions that are not stored yet."""
-        return 0 if self._store is None else self._store.queued
-
-    @property
-    def requests_waiting(self) -> int:
-        """Messages and outcomes that wait for the store, or are with it."""
-        return self._lane.inside
+    def waiting(self) -> dict[str, int]:
+        """What is not stored yet, by line: decisions in memory, those on this machine's disk (some are in both),
+        messages that were answered while the store was away; and requests that are with the store."""
+        store, live = self._store, self._live
+        return {
+            "decision_log": 0 if store is None else store.queued,
+            "spill": 0 if store is None else store.spilled,
+            "messages": 0 if live is None else live.missed,
+            "store_requests": self._lane.inside,
+        }
 
     async def log(self, records: Sequence[DecisionRecord]) -> None:
         """Log the decisions: on disk when this returns where they escalate, unless the store does not work. Those that
@@ -91,6 +93,7 @@ class Ledger:
             self._note(StoreUnavailable("the decision log does not keep up; the decisions stay in line"))
         except Overloaded as error:
             self._overloaded(error)
+            self._store.keep(records)
         except NOT_STORED as error:
             self._note(error)
 
@@ -148,14 +151,19 @@ class Ledger:
             return
         with suppress(*NOT_STORED):
             self._store.check()
+            if self._live is not None:
+                self._live.store_missed()
             if self._store.outage is None:
                 self._works()
 
     def close(self) -> None:
         """Store what is in line."""
         self._threads.shutdown(wait=True, cancel_futures=True)
-        if self._store is not None:
-            self._store.close()
+        if self._store is None or self._live is None:
+            return
+        with suppress(*NOT_STORED):
+            self._live.store_missed()
+        self._store.close()
 
     def _opened(self, settings: Settings) -> Store | None:
         """The store, which may need more time, or may not answer at all."""

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from handoff.decision import Answer, Versions
+from handoff.decision import Answer, Mode, Versions
 
 Stage = Literal["read_body", "decide", "store"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -30,8 +30,8 @@ class Gauges(msgspec.Struct, frozen=True):
 
     versions: Versions
     problems: frozenset[str]
-    decisions_waiting: int
-    requests_waiting: int
+    waiting: dict[str, int]
+    """By line: how many are in it."""
     cache_hits: dict[str, tuple[int, int]]
     """By cache: lookups that found something, and that did not, since the worker started."""
     refused: dict[str, int] = {}
@@ -92,6 +92,8 @@ class Metrics:
         self._decided = cache(self._decisions.labels)
         self._answered = cache(self._answers.labels)
         self._requested = cache(self._requests.labels)
+        for mode in get_args(Mode):
+            self._answered(mode)
         self._lasted = cache(self._request_seconds.labels)
         self._noted: list[tuple[Callable[[float], None], float]] = []
         self._seen_refused: dict[str, int] = {}
@@ -126,14 +128,18 @@ class Metrics:
         self._requested(route, status).inc()
         self._lasted(route).observe(seconds)
 
+    def turned_away(self, status: int) -> None:
+        """Count a connection that was answered without a request that could be read."""
+        self._requested("(connection)", status).inc()
+
     def look(self, now: Gauges) -> None:
         """Report how the worker is; called about once a second."""
         self._show_versions(now.versions)
         for part in now.problems | self._troubled:
             self._problems.labels(part).set(part in now.problems)
         self._troubled = now.problems
-        self._waiting.labels("decision_log").set(now.decisions_waiting)
-        self._waiting.labels("store_requests").set(now.requests_waiting)
+        for line, count in now.waiting.items():
+            self._waiting.labels(line).set(count)
         for name, (hits, misses) in now.cache_hits.items():
             seen_hits, seen_misses = self._seen.get(name, (0, 0))
             # A cache that was replaced with its model starts anew.
@@ -172,6 +178,8 @@ def _forget_dead_workers() -> tuple[int, ...]:
     for pid in dead:
         with suppress(OSError):  # another new worker was faster
             mark_process_dead(pid)
+            # What it served last was the newest word on a version until then.
+            os.unlink(os.path.join(folder, f"gauge_mostrecent_{pid}.db"))
     return dead
 
 

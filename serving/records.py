@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from handoff.decision import Versions
+from handoff.decision import Mode, Versions
 from handoff.policy import Action, Policy, rule_action
 from handoff.rules import Rule, RuleBook, Urgency
 from handoff.rules.words import condition_in_words
@@ -51,7 +51,7 @@ class Trouble(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True):
     """How one worker of the service is. `models` is the folder that it watches."""
 
-    mode: Literal["model_and_rules", "rules_only"]
+    mode: Mode
     versions: Versions
     problems: tuple[Trouble, ...]
     models: str

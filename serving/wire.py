@@ -15,6 +15,7 @@ import uvicorn.protocols.http.auto as auto
 
 from handoff.settings import Settings, read_settings
 from serving.guard import DATA_HEADERS, usable_id
+from serving.metrics import metrics_of_worker
 
 _limits = cache(read_settings)
 
@@ -57,14 +58,24 @@ class Bounds(asyncio.Protocol):
         if self.transport.is_closing():
             return
         before = self.cycle
+        is_late_body = before is not None and before.response_complete and before.more_body
         super().data_received(data)
         if self.cycle is not before:  # a head is complete
             self.stop_waiting()
-        elif before is None or before.response_complete:  # part of a head, or of a body that nobody reads
+        elif before is None or before.response_complete:
             self.head_bytes += len(data)
             self.wait_for_head()
-            if self.head_bytes > self.limits.max_header_bytes:
+            if is_late_body:
+                self.pass_over_body()
+            elif self.head_bytes > self.limits.max_header_bytes:
                 self.turn_away(b"431 Request Header Fields Too Large", b"The head is too large")
+
+    def pass_over_body(self) -> None:
+        """The rest of a body that nobody reads: who is still sending it would not hear the answer if this hung up."""
+        if not self.cycle.more_body:
+            self.stop_waiting()
+        elif self.head_bytes > self.limits.max_body_bytes:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         """Called by uvicorn, before it turns to the next request."""
@@ -95,6 +106,7 @@ class Bounds(asyncio.Protocol):
             return
         if self.cycle is None or (self.cycle.response_complete and not self.cycle.more_body):
             self.transport.write(_last_answer(status, why))
+            metrics_of_worker().turned_away(int(status[:3]))
         self.transport.close()
 
 
@@ -136,6 +148,7 @@ def _last_answer(status: bytes, why: bytes) -> bytes:
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
+        *([(b"retry-after", b"1")] if status.startswith(b"503") else ()),
         (b"x-request-id", usable_id(b"")),
         *DATA_HEADERS,
     ]

@@ -104,8 +104,7 @@ class Worker:
         return Gauges(
             versions=self.current.judge.versions,
             problems=frozenset(trouble.part for trouble in self.status().problems),
-            decisions_waiting=self.ledger.decisions_waiting,
-            requests_waiting=self.ledger.requests_waiting,
+            waiting=self.ledger.waiting,
             refused={lane.name: lane.refused for lane in self.lanes.all()},
             cache_hits=self.current.cache_hits(),
         )

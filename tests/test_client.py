@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 
@@ -126,6 +127,34 @@ def test_a_key_may_come_with_the_end_of_its_line() -> None:
         assert client.status() == {"authorization": "Bearer hk_1"}
 
 
+@pytest.mark.parametrize(
+    ("do", "named"),
+    [
+        (lambda c: c.add_message("c-1", Message(role="customer", text="Hi"), key="Zoë-1"), "key 'Zoë-1'"),
+        (lambda c: c.add_message("c-1", Message(role="customer", text="Hi"), request_id="Zoë"), "request_id 'Zoë'"),
+        (lambda c: c.predict(from_object(CALM), request_id="a\nb"), "request_id"),
+        (lambda c: c.add_message("..", Message(role="customer", text="Hi")), "conversation_id '..'"),
+        (lambda c: c.add_message(".", Message(role="customer", text="Hi")), "conversation_id '.'"),
+    ],
+    ids=["key", "id", "line", "dots", "dot"],
+)
+def test_what_no_request_can_carry_is_named(do: Callable[[Client], object], named: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(named)):
+        sent(do)
+
+
+@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"[]", b'{"mode": "\xff"}'], ids=["page", "list", "bytes"])
+def test_an_answer_that_is_none_of_this_service_is_no_answer(body: bytes) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=body)
+
+    with (
+        Client("http://service", transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(ServiceUnavailable, match="no answer of this service"),
+    ):
+        client.predict(from_object(CALM))
+
+
 def echo(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"authorization": request.headers["authorization"]})
 
@@ -134,7 +163,7 @@ def test_a_message_without_id_keeps_its_key_when_sent_again() -> None:
     message = Message(role="customer", text="Hello")
 
     def send(client: Client) -> None:
-        with pytest.raises(Exception, match="missing required field"):  # the stand-in's answer is no Answer
+        with pytest.raises(Exception, match="no answer of this service"):  # the stand-in's answer is no Answer
             client.add_message("a/b c", message, customer=Customer(name="Ana"), locale="en")
 
     first, second = sent(send, status=503)

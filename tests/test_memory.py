@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handoff import kept
 from handoff.decision import Judge
 from handoff.memory import MOST_NEW, Memory
 from handoff.transcript import Conversation, Customer
@@ -110,3 +111,22 @@ def test_many_threads_may_ask() -> None:
     chats = [msgspec.structs.replace(prefix(CHAT, 1 + n % 5), conversation_id=f"c-{n % 20}") for n in range(200)]
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(lambda chat: same(memory, chat), chats))
+
+
+def test_long_texts_are_remembered_within_bounds_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept.Shelf.__init__, "__defaults__", (5_000,))
+    memory = remembering()
+    long = [conversation({"customer": f"{number} " + "x" * 1_000}) for number in range(9)]
+    for chat in (*long, CHAT):
+        assert same(memory, chat)
+    memory.hits = 0
+    for chat in (CHAT, long[-1], long[0]):
+        assert same(memory, chat)
+    assert memory.hits == 2
+
+
+def test_what_a_standing_holds_is_counted() -> None:
+    standing = remembering().standing(CHAT)
+    assert standing is not None
+    texts = {m.text for moment in (*standing.recent, standing.moment) for m in (moment.message, *moment.recent)}
+    assert sum(map(len, texts)) <= standing.characters <= 3 * sum(len(m.text) for m in CHAT.messages)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from handoff import settings as settings_module
 from handoff.errors import BadInput
-from handoff.settings import Settings, misspelt, read_settings
+from handoff.settings import Settings, misspelt, read_settings, store_backend
 
 
 def test_nothing_set_means_the_defaults() -> None:
@@ -61,6 +62,21 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
 def test_a_value_that_cannot_be_is_named(name: str, value: str) -> None:
     with pytest.raises(BadInput, match=f"{name} is '{value}'; expected"):
         read_settings({name: value})
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("postgresql://user@host:port/handoff", "the port in the store's URL is no port"),
+        ("postgresql://user@host:99999/handoff", "the port in the store's URL is no port"),
+        ("postgresql://user:hidden@host/handoff", "needs psycopg; pip install 'handoff[postgres]'"),
+    ],
+)
+def test_a_store_that_can_never_be_reached_is_named(monkeypatch: pytest.MonkeyPatch, url: str, problem: str) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(BadInput, match=re.escape(problem)) as refused:
+        store_backend(url)
+    assert "hidden" not in str(refused.value)
 
 
 def test_a_name_that_is_nearly_a_setting_is_found() -> None:

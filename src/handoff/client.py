@@ -25,6 +25,7 @@ from handoff.course import (
     Call,
     Course,
     Pause,
+    answer_of,
     batch_call,
     course,
     message_call,
@@ -139,7 +140,7 @@ class Client:
             while True:
                 came = self._do(steps.send(came))
         except StopIteration as done:
-            return msgspec.json.decode(done.value, type=kind)
+            return answer_of(call, done.value, kind)
 
     def _do(self, step: Call | Pause) -> httpx.Response | httpx.TransportError | None:
         if isinstance(step, Pause):
@@ -235,7 +236,7 @@ class AsyncClient:
             while True:
                 came = await self._do(steps.send(came))
         except StopIteration as done:
-            return msgspec.json.decode(done.value, type=kind)
+            return answer_of(call, done.value, kind)
 
     async def _do(self, step: Call | Pause) -> httpx.Response | httpx.TransportError | None:
         if isinstance(step, Pause):

@@ -6,15 +6,17 @@ import random
 import time
 import uuid
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
 import msgspec
 
-from handoff.errors import Problem, RequestRefused, ServiceUnavailable
+from handoff.errors import BadInput, Problem, RequestRefused, ServiceUnavailable
 from handoff.store import Feedback
 from handoff.transcript import Conversation, Customer, Environment, Message
+
+T = TypeVar("T")
 
 # A whole answer takes about a millisecond; a service that needs this long is not there.
 TIMEOUT_SECONDS = 2.0
@@ -110,11 +112,13 @@ def message_call(
     request_id: str | None,
 ) -> Call:
     """Send the newest message. Without `message_id` and `key` it is sent under a key of its own."""
+    if conversation_id in (".", ".."):
+        raise BadInput(f"conversation_id '{conversation_id}': no URL can name it; expected another id")
     told = {name: value for name, value in beside.items() if value is not None}
     body = msgspec.json.encode(msgspec.to_builtins(message) | told)
     if key is None and message.message_id is None:
         key = uuid.uuid4().hex
-    headers = _named(request_id) | ({"idempotency-key": key} if key is not None else {})
+    headers = _named(request_id) | ({"idempotency-key": _sendable("key", key)} if key is not None else {})
     path = f"/conversations/{quote(conversation_id, safe='')}/messages"
     return Call("POST", path, body, _query(explain), headers)
 
@@ -129,4 +133,22 @@ def _query(explain: bool) -> dict[str, str]:
 
 
 def _named(request_id: str | None) -> dict[str, str]:
-    return {"x-request-id": request_id} if request_id is not None else {}
+    return {"x-request-id": _sendable("request_id", request_id)} if request_id is not None else {}
+
+
+def _sendable(name: str, value: str) -> str:
+    """Raises `BadInput` for what no header can carry."""
+    if not (value.isascii() and value.isprintable()):
+        raise BadInput(f"{name} '{value}': a header cannot carry it; expected printable ASCII characters")
+    return value
+
+
+def answer_of(call: Call, content: bytes, kind: type[T]) -> T:
+    """What the body of an answer says. Raises `ServiceUnavailable` for what this service does not say."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        problem = (
+            f"answered with {content[:100]!r}, which is no answer of this service; look at the URL, and at proxies"
+        )
+        raise ServiceUnavailable(f"{call.method} {call.path}: {problem}") from None

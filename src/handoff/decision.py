@@ -22,6 +22,8 @@ from handoff.rules import Fired, RuleBook, Urgency, load_rules
 from handoff.standing import Probabilities, Progress, Standing, compared_moments
 from handoff.transcript import Conversation, Customer
 
+Mode = Literal["model_and_rules", "rules_only"]
+
 
 class Verdict(msgspec.Struct, frozen=True):
     """What was known and decided right after one message. `scores` are the probabilities that raise alarms: after the
@@ -73,7 +75,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     conversation_id: str
     request_id: str | None
-    mode: Literal["model_and_rules", "rules_only"]
+    mode: Mode
     versions: Versions
     escalation: EscalationAnswer
     rules: tuple[RuleAnswer, ...]

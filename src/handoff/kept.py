@@ -1,11 +1,24 @@
-"""A bounded memory of what was worked out before, for look-ups in tight loops."""
+"""Bounded memories: of what was worked out before, for look-ups in tight loops, and of states that are gone on with."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from hashlib import blake2b
+from threading import Lock
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+
+# Of longer texts a digest is remembered at most.
+LONGEST_TEXT = 1_000
+# Of four bytes each at most.
+MOST_CHARACTERS = 16_000_000
+
+
+def digest_of(text: str) -> bytes:
+    """What stands for a long text as a key."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class Kept(Generic[Key, Value]):
@@ -42,3 +55,40 @@ class Kept(Generic[Key, Value]):
 
     def __len__(self) -> int:
         return len(self.newer.keys() | self.older.keys())
+
+
+class Shelf(Generic[Key, Value]):
+    """Remembers the states that were put here last: so many, and with so many characters of text in all.
+
+    For any number of threads. A state is taken out by whoever works on it: who fails with it half-way leaves nothing
+    wrong behind.
+    """
+
+    def __init__(self, most: int, most_characters: int = MOST_CHARACTERS) -> None:
+        self._most, self._most_characters = most, most_characters
+        self._states: dict[Key, tuple[Value, int]] = {}
+        self._characters = 0
+        self._access = Lock()
+
+    def take(self, keys: Iterable[Key]) -> tuple[Value, int] | None:
+        """The state of the first of these keys that has one, and which of them that is; it is not here any more."""
+        with self._access:
+            for place, key in enumerate(keys):
+                if (found := self._states.pop(key, None)) is not None:
+                    self._characters -= found[1]
+                    return found[0], place
+            return None
+
+    def put(self, key: Key, state: Value, characters: int) -> None:
+        """Keep the state, which holds so many characters of text; the oldest give way."""
+        with self._access:
+            if (before := self._states.pop(key, None)) is not None:
+                self._characters -= before[1]
+            self._states[key] = state, characters
+            self._characters += characters
+            while len(self._states) > self._most or self._characters > self._most_characters:
+                _, oldest = self._states.pop(next(iter(self._states)))
+                self._characters -= oldest
+
+    def __len__(self) -> int:
+        return len(self._states)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from hashlib import blake2b
-from threading import Lock
 
 import msgspec
 
 from handoff.features import Follower
+from handoff.kept import Shelf
 from handoff.rules import RuleBook
 from handoff.standing import Progress, Standing
 from handoff.transcript import Conversation, Message
@@ -47,10 +47,8 @@ class Memory:
     """What one worker remembers of the conversations that it was asked about last. For any number of threads."""
 
     def __init__(self, rules: RuleBook, most_remembered: int = MOST_REMEMBERED) -> None:
-        self._rules, self._most = rules, most_remembered
-        self._key = os.urandom(32)
-        self._kept: dict[bytes, Followed] = {}
-        self._access = Lock()
+        self._rules, self._key = rules, os.urandom(32)
+        self._kept: Shelf[bytes, Followed] = Shelf(most_remembered)
         self.hits = self.misses = 0
 
     def standing(self, conversation: Conversation) -> Standing | None:
@@ -64,8 +62,10 @@ class Memory:
         followed, new = self._found(digests) or (Followed(self._rules, conversation), len(messages))
         for message in messages[len(messages) - new :]:
             followed.take_in(message)
-        self._keep(digests[-1], followed)
-        return followed.standing
+        standing = followed.standing
+        assert standing is not None
+        self._kept.put(digests[-1], followed, standing.characters)
+        return standing
 
     def _digests(self, conversation: Conversation) -> list[bytes]:
         """Of the conversation up to each of its newest messages, the whole of it last."""
@@ -80,18 +80,10 @@ class Memory:
         return found
 
     def _found(self, digests: list[bytes]) -> tuple[Followed, int] | None:
-        """The conversation where it is known, and how many messages are new. It is taken out: whoever fails with it
-        half-way must leave nothing wrong behind."""
-        with self._access:
-            for new, digest in enumerate(reversed(digests)):
-                if (followed := self._kept.pop(digest, None)) is not None:
-                    self.hits += 1
-                    return followed, new
+        """The conversation where it is known, and how many messages are new."""
+        found = self._kept.take(reversed(digests))
+        if found is None:
             self.misses += 1
-            return None
-
-    def _keep(self, digest: bytes, followed: Followed) -> None:
-        with self._access:
-            self._kept[digest] = followed
-            if len(self._kept) > self._most:
-                del self._kept[next(iter(self._kept))]
+        else:
+            self.hits += 1
+        return found

@@ -39,11 +39,13 @@ Names that Kubernetes makes up for a service called "handoff" (HANDOFF_PORT, HAN
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from handoff.errors import BadInput
 
@@ -107,8 +109,18 @@ def store_backend(url: str) -> Literal["sqlite", "postgresql"]:
             raise BadInput(f"a store in memory is shared by nobody; name a file: {STORE_EXAMPLES}")
         return "sqlite"
     if backend in ("postgresql", "postgres"):
+        _check_postgresql(url)
         return "postgresql"
     raise BadInput(f"the store's URL begins with '{scheme}'; expected {STORE_EXAMPLES}")
+
+
+def _check_postgresql(url: str) -> None:
+    try:
+        urlsplit(url).port  # noqa: B018  # looks at it
+    except ValueError:
+        raise BadInput(f"the port in the store's URL is no port; expected {STORE_EXAMPLES}") from None
+    if importlib.util.find_spec("psycopg") is None:
+        raise BadInput("a store in PostgreSQL needs psycopg; pip install 'handoff[postgres]'")
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -58,6 +58,13 @@ class Standing(msgspec.Struct, frozen=True):
     recent: tuple[Moment, ...] = ()
     scores: Scores = msgspec.field(default_factory=Scores)
 
+    @property
+    def characters(self) -> int:
+        """Of all texts that are held by it, at most: some are counted twice."""
+        first = self.recent[0] if self.recent else self.moment
+        texts = [moment.message.text for moment in (*self.recent, self.moment)]
+        return sum(map(len, (*texts, *first.customer_texts, *[message.text for message in first.recent])))
+
 
 class Progress:
     """A conversation on its way, fed one `Moment` after another. Constant time and room a message."""

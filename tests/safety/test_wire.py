@@ -82,6 +82,27 @@ def test_a_body_that_nobody_reads_is_not_answered_once_more(short: Running) -> N
     assert came.startswith(b"HTTP/1.1 404") and came.count(b"HTTP/1.1") == 1
 
 
+def test_who_is_still_sending_a_body_hears_that_it_is_refused_and_goes_on(short: Running) -> None:
+    body = b"x" * 400_000
+    head = b"POST /nothing HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", short.port), timeout=10) as connection:
+        for _ in range(2):
+            connection.sendall(head % len(body))
+            time.sleep(0.1)  # it is refused by now
+            connection.sendall(body)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 404")
+
+
+def test_a_body_without_end_is_not_passed_over_for_ever(short: Running) -> None:
+    head = b"POST /nothing HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % 10**9
+    with socket.create_connection(("127.0.0.1", short.port), timeout=10) as connection:
+        connection.sendall(head)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 404")
+        with pytest.raises(ConnectionError):
+            for _ in range(1_000):
+                connection.sendall(b"x" * 100_000)
+
+
 def test_a_trickle_is_no_way_to_hold_a_connection(short: Running) -> None:
     with socket.create_connection(("127.0.0.1", short.port), timeout=30) as caller:
         caller.sendall(POST)
@@ -99,6 +120,7 @@ def test_a_connection_too_many_is_turned_away_and_room_comes_back(short: Running
         caller.close()
     assert {answer[9:12] for answer in answers} == {b"503", b"408"}
     assert short.get("/livez").status_code == 200
+    assert 'handoff_requests_total{route="(connection)",status="503"}' in short.get("/metrics").text
 
 
 def test_an_unused_connection_is_closed(short: Running) -> None:

@@ -253,6 +253,8 @@ def test_a_network_takes_keys_or_a_word_that_it_does_not(tmp_path: Path) -> None
 def test_keys_that_cannot_be_read_are_no_start(tmp_path: Path) -> None:
     done = serve("--keys", "none.json", cwd=tmp_path)
     assert (done.returncode, "no such file of keys" in done.stderr) == (1, True)
+    done = serve(cwd=tmp_path, HANDOFF_KEYS=str(tmp_path / "none.json"))
+    assert (done.returncode, "no such file of keys" in done.stderr) == (1, True)
 
 
 def test_without_keys_it_says_so(rules_only: Running) -> None:

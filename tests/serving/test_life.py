@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 import psutil
@@ -131,6 +132,7 @@ def test_rules_that_do_not_hold_are_said_in_one_line(tmp_path: Path) -> None:
         (("--rules", "none.yaml"), {}, 2, "none.yaml"),
         (("--store", "foo://ann:secret@host/x"), {}, 2, "the store's URL begins with 'foo'; expected sqlite:"),
         ((), {"HANDOFF_STORE": "foo://ann:secret@host/x"}, 2, "the store's URL begins with 'foo'; expected sqlite:"),
+        (("--store", "postgresql://ann:secret@host:port/x"), {}, 2, "the port in the store's URL is no port"),
         (("--store", "handoff.sqlite"), {}, 2, "the store's URL cannot be read; expected sqlite:"),
         ((), {"HANDOFF_STORE": "sqlite://"}, 2, "a store in memory is shared by nobody"),
         ((), {"HANDOFF_MAX_BATCH": "many"}, 1, "HANDOFF_MAX_BATCH is 'many'; expected a whole number over 0"),
@@ -143,6 +145,7 @@ def test_rules_that_do_not_hold_are_said_in_one_line(tmp_path: Path) -> None:
         "no such rules",
         "an unknown database",
         "one in the environment",
+        "a port that is none",
         "a file instead of a URL",
         "a store in memory",
         "a batch of many",
@@ -180,6 +183,26 @@ def test_own_rules_and_settings_are_used(tmp_path: Path) -> None:
         assert it.post("/predict", CALM).json()["recommendation"]["reason"] == "sales"
         assert it.post("/predict", b" " * 2001).status_code == 413
         assert it.post("/predict_batch", [CALM] * 3).status_code == 400
+
+
+def test_a_worker_that_starts_later_goes_by_the_same_rules_and_policy(tmp_path: Path) -> None:
+    rules = resources.files("handoff.rules") / "rules.yaml"
+    policy = resources.files("handoff.policy")
+    (tmp_path / "rules.yaml").write_text(rules.read_text("utf-8"), "utf-8")
+    (tmp_path / "policy").mkdir()
+    for name in ("policy.yaml", "teams.yaml", "messages.yaml"):
+        (tmp_path / "policy" / name).write_text((policy / name).read_text("utf-8"), "utf-8")
+    own = {"HANDOFF_POLICY": str(tmp_path / "policy"), "HANDOFF_RULES": str(tmp_path / "rules.yaml")}
+    with running(tmp_path / "models", cwd=tmp_path, **own) as it:
+        before = it.get("/status").json()["versions"]
+        (tmp_path / "rules.yaml").write_text("half of what is being ed", "utf-8")
+        (tmp_path / "policy" / "policy.yaml").unlink()
+        (worker,) = it.family()[1:]
+        worker.kill()
+        worker.wait(10)
+        assert until(lambda: [p.pid for p in it.family()[1:]] not in ([], [worker.pid]))
+        wait_until_ready(it)
+        assert it.get("/status").json()["versions"] == before
 
 
 def test_a_required_model_that_is_missing_makes_it_unready_and_no_worse(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_a_killed_workers_gauges_are_forgotten(tmp_path: Path, monkeypatch: pyte
         file.touch()
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     assert _forget_dead_workers() == (dead,)
-    assert [file.exists() for file in files] == [False, True, True, True, True, True]
+    assert [file.exists() for file in files] == [False, True, False, True, True, True]
     assert _forget_dead_workers() == (dead,)
 
 

@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from handoff.decision import Answer
+from handoff.decision import Answer, Judge
 from handoff.errors import BadRecord, Busy, Conflict
-from handoff.rules import RuleBook
+from handoff.rules import RuleBook, load_rules
 from handoff.standing import Standing
 from handoff.store import Facts, LiveConversations, Store, running
 from handoff.store import live as live_module
@@ -151,6 +153,35 @@ def test_facts_that_come_late_count_for_the_whole_conversation(live: LiveConvers
     assert live.add("c-1", third) == JUDGE.answer(msgspec.structs.replace(whole, messages=(*whole.messages, third)))
 
 
+@pytest.mark.parametrize("name", ["Virginia Woolf", "Ana"])
+def test_rules_go_by_labels_as_the_whole_conversation_has_them(store: Store, tmp_path: Path, name: str) -> None:
+    book, shipped = tmp_path / "rules.yaml", resources.files("handoff.rules") / "rules.yaml"
+    book.write_text(shipped.read_text("utf-8").replace("when: {region: {in: []}}", "when: {region: {in: [virginia]}}"))
+    judge = Judge(load_rules(book), RULES_ONLY.policy)
+    customer = Customer(name=name, region="virginia", plan="plan-20240601")
+    chat = Conversation(conversation_id="c-1", messages=(said("Hello", 1),), customer=customer)
+    answer = LiveConversations(store, judge).add("c-1", chat.messages[0], facts_of(chat))
+    assert answer == judge.answer(chat) and [rule.rule for rule in answer.rules] == ["region"]
+    kept = store.conversation("c-1")
+    assert kept is not None and kept.facts.plan == "plan-20240601"
+
+
+def test_versions_of_the_assistant_keep_their_dates(store: Store) -> None:
+    reply = said("Let me look", 1, "assistant", assistant_version="claude-3-5-sonnet-20241022", confidence=0.9)
+    LiveConversations(store, JUDGE).add("c-1", reply)
+    kept = store.conversation("c-1")
+    assert kept is not None and kept.messages[0].assistant_version == "claude-3-5-sonnet-20241022"
+
+
+def test_numbered_ids_order_messages_of_one_moment_as_they_are(store: Store) -> None:
+    first, second = 1745200000000000007, 1745200000000000008
+    live = LiveConversations(store, JUDGE)
+    live.add("c-1", said("I want to talk to a human", 1, message_id=str(first)))
+    live.add("c-1", said("resolved", 1, "system", message_id=str(second), event="resolved"))
+    kept = store.conversation("c-1")
+    assert kept is not None and [m.message_id for m in kept.messages] == [str(first), str(second)]
+
+
 def test_another_worker_learns_the_name_too(url: str, stores: Open) -> None:
     first, second = (LiveConversations(stores(url), JUDGE) for _ in range(2))
     first.add("c-1", said("Hello", 1), Facts(customer=Customer(name="Ana Belmonte")))
@@ -183,7 +214,11 @@ def test_what_was_appended_without_an_answer_is_answered_as_of_then(store: Store
     store.append_message("c-1", said("Hello", 1))
     store.append_message("c-1", said("I want a refund!", 2))
     assert live.add("c-1", said("Hello", 1)).recommendation.action == "none"
-    assert store.decisions("c-1") == []
+    first = live.add("c-1", said("I want a refund!", 2))
+    assert first.recommendation.action == "escalate_now"
+    assert live.add("c-1", said("I want a refund!", 2)) == first
+    logged = [decision.answer.recommendation.action for decision in store.decisions("c-1")]
+    assert logged == ["none", "escalate_now"], "each once, whoever asks again"
 
 
 def test_the_new_message_goes_by_the_name_that_its_caller_gave_it(store: Store, live: LiveConversations) -> None:

@@ -204,6 +204,18 @@ def test_a_record_that_no_table_takes_does_not_keep_back_the_others(
     assert f"decision {bad.id} cannot be stored: DataError" in caplog.text
 
 
+def test_an_escalation_that_no_table_takes_stays_on_this_machines_disk_and_is_not_tried_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, spill = never_stored(monkeypatch), Spill(tmp_path / "spill")
+    with logging_to(store.database, spill=spill) as writer:
+        assert isinstance(writer.submit([bad]).exception(timeout=20), exc.DataError)
+        for _ in range(3):
+            writer.submit([decided(DISPUTE)]).result(timeout=20)
+    assert spill.holds(bad) and spill.kept == 1
+    assert caplog.text.count("cannot be stored") == 1
+
+
 def test_whoever_brings_several_learns_of_the_first_that_no_table_takes(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

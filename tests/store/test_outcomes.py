@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from handoff.errors import BadRecord, Conflict
-from handoff.store import Feedback, Store
-from handoff.transcript import Message, Outcome
+from handoff.store import Facts, Feedback, Store
+from handoff.transcript import Customer, Message, Outcome
 from tests.store.test_log import DISPUTE, decided, run_together
 
 TAKEN = Outcome(escalated=True, team="billing", agent="kim@example.org", wait_seconds=41.5, satisfaction=4.0,
@@ -84,6 +84,17 @@ def test_what_nobody_decided_is_told_from_what_was(store: Store) -> None:
     assert not is_known("c-1", "r-2") and not is_known("c-2", "r-1")
     store.append_message("c-3", Message(role="customer", text="Hello"))
     assert is_known("c-3")
+
+
+@pytest.mark.parametrize("messages", [0, 1], ids=["before any message", "after one"])
+def test_a_name_that_is_learnt_late_is_masked_in_what_was_reported_before(store: Store, messages: int) -> None:
+    report = Feedback(conversation_id="c-1", key="k1", outcome=Outcome(reason="Called Ana Gomez back", team="billing"))
+    for number in range(messages):
+        store.append_message("c-1", Message(role="customer", text="Hello", message_id=f"m{number}"))
+    store.record_outcome(report)
+    store.append_message("c-1", Message(role="customer", text="It is me"), Facts(customer=Customer(name="Ana Gomez")))
+    again = store.record_outcome(report)
+    assert not again.is_new and again.reported.feedback.outcome == Outcome(reason="Called [name] back", team="billing")
 
 
 def test_feedback_that_says_nothing_is_refused(store: Store) -> None:

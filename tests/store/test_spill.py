@@ -7,11 +7,13 @@ import os
 import resource
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from handoff.errors import StoreUnavailable
+from handoff.errors import Overloaded, StoreUnavailable
 from handoff.store import LiveConversations, Store
 from handoff.store.decisions import DecisionRecord
 from handoff.store.spill import SUFFIX, Spill, _framed, forget_spilled
@@ -186,3 +188,23 @@ def test_a_message_that_cannot_be_stored_leaves_its_escalation(tmp_path: Path) -
     LiveConversations(store, JUDGE).add_unstored("c-2", said("Hello there", 1))
     assert spill.kept == 1
     store._log.close(0.0)
+
+
+def test_what_found_no_room_in_line_is_stored_too_once_the_store_is_back(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/later/handoff.sqlite", spill=tmp_path / "spill", most_queued=5)
+    expected = [escalate(store)]
+    for _ in range(20):
+        record = decided(DISPUTE)
+        with suppress(Overloaded, StoreUnavailable):
+            store.log([record])
+        expected.append(record.id)
+    assert (store.queued, store.spilled) == (5, 21)
+    (tmp_path / "later").mkdir()
+    store.database._down_until = 0.0
+    until = time.monotonic() + 60
+    while store.spilled and time.monotonic() < until:
+        time.sleep(0.05)
+    assert (store.queued, store.spilled) == (0, 0)
+    assert ids(store.decisions("c-1")) == sorted(expected)
+    assert store.close() == 0
+    assert not (tmp_path / "spill").exists()

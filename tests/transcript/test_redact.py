@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from handoff.transcript import numbers as numbers_module
 from handoff.transcript import redact as redact_module
 from handoff.transcript.names import may_name, names_pattern
 from handoff.transcript.numbers import masked_numbers, replaced
-from handoff.transcript.redact import redact, redact_text
+from handoff.transcript.redact import masked_id, redact, redact_label, redact_text
 
 MASKED = {
     "an e-mail address": ("write to ana.lopez+x@mail.example.co.uk.", "write to [email]."),
@@ -277,3 +278,38 @@ def test_a_name_is_looked_for_wherever_it_may_be(name: str, text: str) -> None:
     pattern = names_pattern((name,))
     masked = pattern.sub(lambda found: found["kept"] or "[name]", text) if pattern is not None else text
     assert masked == text or may_name((name,), text)
+
+
+@given(st.integers(1, 10**19 - 1), st.sampled_from(["", "ticket-", "acme:chat/", "conv_"]))
+def test_identifiers_that_are_counted_up_stay(number: int, prefix: str) -> None:
+    assert masked_id(f"{prefix}{number}") == f"{prefix}{number}"
+
+
+@given(st.uuids(), st.sampled_from(["", "conv_", "eu-chat-"]), st.booleans())
+def test_identifiers_that_are_made_up_stay(made: uuid.UUID, prefix: str, plain: bool) -> None:
+    identifier = prefix + (made.hex if plain else str(made))
+    assert masked_id(identifier) == identifier
+    assert masked_id(prefix + made.hex[:24]) == prefix + made.hex[:24]
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    ["ana@example.org/3", "+491701234567", "0170 1234567", "user-0170-1234567", "192.168.1.20", "4111-1111-1111-1111",
+     "DE89370400440532013000"],
+)  # fmt: skip
+def test_identifiers_that_lead_to_a_person_do_not_stay(identifier: str) -> None:
+    masked = masked_id(identifier)
+    assert masked != identifier and masked == masked_id(identifier) != masked_id(identifier + "0")
+    assert re.search(r"\[(email|phone|ip|card|iban)\]", masked)
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("claude-3-5-sonnet-20241022", "claude-3-5-sonnet-20241022"), ("virginia", "virginia"), ("gold", "gold"),
+        ("plan of Virginia Woolf", "plan of [name]"), ("for ana@example.org", "for [email]"),
+        ("+49 170 1234567", "[phone]"),
+    ],
+)  # fmt: skip
+def test_labels_stay_what_rules_go_by(label: str, expected: str) -> None:
+    assert redact_label(label, ("Virginia Woolf",)) == expected

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
 from handoff.analytics.backtest import ALARMS
-from handoff.decision import Judge, Verdict, Versions
+from handoff.decision import Judge, Mode, Verdict, Versions
 from handoff.explanation import Indicator
 from handoff.policy import Action, level
 from handoff.policy.decide import DecidedBy, Level
@@ -89,7 +88,7 @@ class Replay(msgspec.Struct, frozen=True):
     channel: str | None
     locale: str | None
     plan: str | None
-    mode: Literal["model_and_rules", "rules_only"]
+    mode: Mode
     versions: Versions
     cuts: Cuts
     turns: tuple[Turn, ...]

@@ -7,6 +7,7 @@ import importlib.util
 import ipaddress
 import json
 import os
+import shutil
 import socket
 import tempfile
 import threading
@@ -74,6 +75,7 @@ def serve(
     Example: `handoff serve --port 3000 --models models`
     """
     address = _address(host)
+    are_keys_set = bool(os.environ.get("HANDOFF_KEYS", "").strip())
     _tell_workers(models, rules, store)
     own_key = _tell_about_keys(keys, without_keys)
     settings = read_settings()
@@ -81,7 +83,7 @@ def serve(
         console.print(f"UNKNOWN: {name} is no setting and changes nothing; {meant} is", markup=False, style="red")
     _check_store(settings.store)
     _check_models(settings.models)
-    _check_keys(settings, host, address, is_given=keys is not None)
+    _check_keys(settings, host, address, is_given=keys is not None or are_keys_set)
     # A worker would only find out, and be started again.
     load_policy(settings.policy, load_rules(settings.rules, settings.confidence))
     _check_free(host, address, port)
@@ -89,6 +91,7 @@ def serve(
     console.print(f"Starting on {url}", markup=False)
     threading.Thread(target=_announce, args=(url, own_key), daemon=True).start()
     with tempfile.TemporaryDirectory(prefix="handoff-") as scratch:
+        _keep_as_they_are(settings, Path(scratch))
         _run(address, port, workers, scratch, settings)
 
 
@@ -112,6 +115,21 @@ def _tell_workers(models: Path | None, rules: Path | None, store: str | None) ->
             os.environ[name] = str(path)
     os.environ["HANDOFF_STORE"] = "none" if settings.store is None else _absolute(settings.store)
     os.environ["HANDOFF_SUPERVISOR"] = str(os.getpid())
+
+
+def _keep_as_they_are(settings: Settings, scratch: Path) -> None:
+    """Copies of rules, policy and calibration for the workers: one that starts later must not read another text than
+    those that are there, or half of one that is being edited."""
+    for name, path in (("RULES", settings.rules), ("POLICY", settings.policy), ("CONFIDENCE", settings.confidence)):
+        if path is None:
+            continue
+        copy = scratch / name.lower() / path.name
+        copy.parent.mkdir()
+        if path.is_dir():
+            shutil.copytree(path, copy)
+        else:
+            shutil.copyfile(path, copy)
+        os.environ[f"HANDOFF_{name}"] = str(copy)
 
 
 def _tell_about_keys(keys: str | None, without_keys: bool) -> str:

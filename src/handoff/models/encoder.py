@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handoff.errors import BadInput, BadModel
-from handoff.kept import Kept
+from handoff.kept import LONGEST_TEXT, Kept
 from handoff.models.files import check_digests, read_json
 from handoff.models.ngrams import words
 
@@ -116,7 +116,7 @@ class Encoder:
         """One vector a text, of length 1 (static: 0 without a word): array of shape (n_texts, dimensions), float32."""
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for row, text in enumerate(texts):
-            vectors[row] = self._cached(text)
+            vectors[row] = self._cached(text) if len(text) <= LONGEST_TEXT else self._encode_one(text)
         return vectors
 
     def warm(self, texts: Iterable[str], threads: int = 1) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handoff.errors import BadModel
-from handoff.kept import Kept
+from handoff.kept import LONGEST_TEXT, Kept, digest_of
 from handoff.models.encoder import Encoder
 from handoff.models.ngrams import WORDS_FROM, Hashes, counted, hashed, hashed_letters, hashed_words, words
 
@@ -194,12 +194,13 @@ class Wording:
     def __init__(self, vocabulary: Vocabulary, coefficients: Coefficients, encoder: Encoder | None) -> None:
         self.vocabulary, self.coefficients, self.encoder = vocabulary, coefficients, encoder
         self._spelling = Spelling(vocabulary)
-        self._scores: Kept[str, tuple[float, ...]] = Kept(CACHED_TEXTS // 2)
+        self._scores: Kept[str | bytes, tuple[float, ...]] = Kept(CACHED_TEXTS // 2)
 
     def score(self, text: str) -> tuple[float, ...]:
         """One text's scores, which are remembered."""
-        known = self._scores.get(text)
-        return self._scores.put(text, self._weighed(text, *self._spelling.read(text))) if known is None else known
+        key = text if len(text) <= LONGEST_TEXT else digest_of(text)
+        known = self._scores.get(key)
+        return self._scores.put(key, self._weighed(text, *self._spelling.read(text))) if known is None else known
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Array of shape (n_texts, n_scores), float32."""
@@ -210,7 +211,7 @@ class Wording:
 
     def learn(self, texts: Iterable[str]) -> None:
         """Have the scores of these texts remembered: for whoever asks for many of them, a third cheaper."""
-        new = [text for text in dict.fromkeys(texts) if self._scores.get(text) is None]
+        new = [text for text in dict.fromkeys(texts) if len(text) <= LONGEST_TEXT and self._scores.get(text) is None]
         for first in range(0, len(new), TEXTS_AT_ONCE):
             some = new[first : first + TEXTS_AT_ONCE]
             for text, (positions, values) in zip(some, self._spelling.read_all(some), strict=True):

@@ -16,6 +16,7 @@ from sqlalchemy.sql import Select
 
 from handoff.store.decisions import DecisionRecord, insert_decisions
 from handoff.store.facts import UNKNOWN, Facts, masked
+from handoff.store.outcomes import mask_outcomes
 from handoff.store.places import Place, place
 from handoff.store.seal import Seal
 from handoff.store.tables import WAIT_FOR_DISK, conversations, decisions, insert_or_ignore, messages
@@ -256,12 +257,23 @@ def append(connection: Connection, seal: Seal, header: Header, entry: Entry) -> 
         return False
     if entry.is_durable and connection.dialect.name == "postgresql":
         connection.execute(WAIT_FOR_DISK)
-    if header.messages and entry.name != header.name:
+    if entry.name != header.name:
         _mask_what_is_there(connection, header, entry.name)
     connection.execute(insert(messages), _message_row(header, entry))
     if entry.decision is not None:
         insert_decisions(connection, [entry.decision])
     return True
+
+
+def note_decision(connection: Connection, number: int, decision: DecisionRecord) -> None:
+    """Note what was decided with a message that was appended without, unless somebody else has."""
+    about = messages.c.conversation_id == decision.answer.conversation_id, messages.c.number == number
+    without = update(messages).where(*about, messages.c.decision_id.is_(None))
+    if not connection.execute(without.values(decision_id=decision.id)).rowcount:
+        return
+    if decision.escalates and connection.dialect.name == "postgresql":
+        connection.execute(WAIT_FOR_DISK)
+    insert_decisions(connection, [decision])
 
 
 def _begin(connection: Connection, seal: Seal, header: Header, entry: Entry) -> bool:
@@ -277,8 +289,10 @@ def _grow(connection: Connection, seal: Seal, header: Header, entry: Entry, lear
 
 
 def _mask_what_is_there(connection: Connection, header: Header, name: str | None) -> None:
-    """A name that is learnt late is masked in what was said before, too."""
-    for known in messages_between(connection, header.conversation_id, 0, header.messages):
+    """A name that is learnt late is masked in what was said and reported before, too."""
+    mask_outcomes(connection, header.conversation_id, name)
+    before = messages_between(connection, header.conversation_id, 0, header.messages) if header.messages else ()
+    for known in before:
         again = masked(known.message, name)
         if again is not known.message:
             values = {"old_id": header.conversation_id, "old_number": known.number, "new_text": again.text}

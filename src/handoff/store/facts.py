@@ -8,7 +8,7 @@ import msgspec
 
 from handoff.errors import BadRecord, Problem
 from handoff.transcript import Conversation, Customer, Environment, Message, check
-from handoff.transcript.redact import redact, redact_text
+from handoff.transcript.redact import redact, redact_label, redact_text
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -91,7 +91,7 @@ def without_personal_data(facts: Facts, name: str | None) -> Facts:
 
 
 def _label(label: str | None, names: tuple[str, ...]) -> str | None:
-    return None if label is None else redact_text(label, names)
+    return None if label is None else redact_label(label, names)
 
 
 def masked(message: Message, *names: str | None) -> Message:

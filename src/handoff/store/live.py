@@ -8,19 +8,20 @@ that come late, make it read the conversation again from its beginning.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from handoff.decision import Answer
-from handoff.errors import Busy, HandoffError, Overloaded, StoreUnavailable
+from handoff.errors import BadRecord, Busy, Conflict, HandoffError, Overloaded, StoreUnavailable
+from handoff.kept import Shelf
 from handoff.rules import RuleBook
 from handoff.standing import Standing
 from handoff.store import conversations as rows
@@ -28,9 +29,12 @@ from handoff.store.conversations import Entry, Header
 from handoff.store.decisions import ESCALATING, DecisionRecord, decision_record, stored_answer
 from handoff.store.facts import UNKNOWN, Facts
 from handoff.store.incoming import Incoming
+from handoff.store.missed import Missed
 from handoff.store.running import Run, Running, moved_on, up_to_date
 from handoff.store.store import Store, free_id
 from handoff.transcript import Message
+
+log = logging.getLogger("bentoml.handoff")
 
 T = TypeVar("T")
 
@@ -78,9 +82,14 @@ class LiveConversations:
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._store, self._judge, self._stopwatch = store, judge, stopwatch
-        self._remembered: OrderedDict[str, Running] = OrderedDict()
-        self._most_remembered, self._access = most_remembered, threading.Lock()
+        self._remembered: Shelf[str, Running] = Shelf(most_remembered)
         self._turns = [threading.Lock() for _ in range(_TURNS)]
+        self._missed = Missed()
+
+    @property
+    def missed(self) -> int:
+        """How many messages were answered and could not be stored yet."""
+        return len(self._missed)
 
     @property
     def remembered(self) -> int:
@@ -105,6 +114,7 @@ class LiveConversations:
         """
         asked = self._asked(conversation_id, message, facts, key, explain, request_id)
         with self._turn(asked.incoming.conversation_id):
+            self._store_missed_of(asked.incoming.conversation_id)
             done = self._done(asked)
             if done.running is not None:
                 self._remember(done.running)
@@ -140,7 +150,8 @@ class LiveConversations:
     ) -> Answer:
         """The best answer while the store is away: from what this worker remembers, else from the message alone.
 
-        The message is not stored. The decision waits in line for the store, if there is room. Raises `Busy`.
+        The message waits in memory, and the decision in line, until the store takes them (`store_missed`), if there is
+        room. Raises `Busy`.
         """
         asked = self._asked(conversation_id, message, facts, key, explain, request_id)
         incoming = asked.incoming
@@ -151,12 +162,27 @@ class LiveConversations:
             if not running.has_heard(incoming.mark):
                 heard = running.standing.moment.index + 1 if running.standing is not None else 0
                 running.take_in([self._unstored_entry(incoming, running.header, f"m{heard + 1}").kept])
+                self._missed.add(incoming, running.header)
                 running.came.append(incoming.mark)
                 running.is_adrift = True
             answer, record = self._concluded(running, asked, {})
             self._remember(running)
         self._keep(record)
         return _as_named(answer, asked, conversation_id, message.message_id, request_id)
+
+    def store_missed(self) -> None:
+        """Store the messages that were answered while the store was away. Raises `StoreUnavailable` if it still is."""
+        for conversation_id in self._missed.conversations():
+            with suppress(Busy), self._turn(conversation_id):
+                self._store_missed_of(conversation_id)
+
+    def _store_missed_of(self, conversation_id: str) -> None:
+        for incoming in self._missed.of(conversation_id):
+            try:
+                self._store.append(incoming)
+            except (BadRecord, Conflict, SQLAlchemyError) as error:  # full by now, or its id stands for another
+                log.warning("a message that was answered without the store is not stored: %s", type(error).__name__)
+            self._missed.remove(incoming)
 
     def _asked(
         self,
@@ -200,29 +226,29 @@ class LiveConversations:
         incoming, started = asked.incoming, self._stopwatch()
         running = self._take(incoming.conversation_id)
         try:
-            found = self._found(asked, running, read)
+            found = self._found(asked, running, read, write)
             if found is None or isinstance(found, Done):
                 return found
             message_id = incoming.message.message_id or read(lambda c: free_id(c, found.header))
             entry = self._store.entry(incoming, found.header, message_id)
+            moved = moved_on(found, entry, read)
         except HandoffError:
             if running is not None:
                 self._remember(running)
             raise
-        running = moved_on(found, entry, read)
         timings = {"read": 1_000 * (self._stopwatch() - started)}
-        answer, record = self._concluded(running, asked, timings)
-        return self._append(running, msgspec.structs.replace(entry, decision=record), answer, asked, write)
+        answer, record = self._concluded(moved, asked, timings)
+        return self._append(moved, msgspec.structs.replace(entry, decision=record), answer, asked, write)
 
-    def _found(self, asked: Asked, running: Running | None, read: Run) -> Done | Running | None:
+    def _found(self, asked: Asked, running: Running | None, read: Run, write: Run) -> Done | Running | None:
         """What was answered, if the message came before; else the state that the conversation is in by now. None when
         the message was there and is forgotten now."""
         incoming = asked.incoming
         conversation_id, message_id = incoming.conversation_id, incoming.message.message_id
         seen = read(lambda c: rows.glance(c, conversation_id, message_id, incoming.key))
         if seen.is_known:
-            answer = self._answered_before(asked, read)
-            return None if answer is None else Done(answer, running)
+            done = self._answered_before(asked, read, write)
+            return None if done is None else msgspec.structs.replace(done, running=running)
         return up_to_date(running, conversation_id, seen, self._judge.rules, self._store.database.seal, read)
 
     def _append(self, running: Running, entry: Entry, answer: Answer, asked: Asked, write: Run) -> Done | None:
@@ -233,6 +259,7 @@ class LiveConversations:
             running.came.append(asked.incoming.mark)
             running.is_adrift = True
             self._remember(running)
+            self._missed.add(asked.incoming, header)
             raise
         if not appended:
             return None
@@ -240,7 +267,7 @@ class LiveConversations:
         running.came.append(asked.incoming.mark)
         return Done(answer, running, entry.decision)
 
-    def _answered_before(self, asked: Asked, read: Run) -> Answer | None:
+    def _answered_before(self, asked: Asked, read: Run, write: Run) -> Done | None:
         """What was answered with the message; what would have been, where it was appended without an answer. None when
         the conversation was forgotten meanwhile."""
         incoming, seal = asked.incoming, self._store.database.seal
@@ -255,9 +282,13 @@ class LiveConversations:
         if known is None:
             return None
         if known.answer is not None:
-            return stored_answer(known.answer, asked.request_id)
+            return Done(stored_answer(known.answer, asked.request_id), None)
         until = read(lambda c: rows.messages_between(c, conversation_id, 0, known.kept.number))
-        return self._concluded(Running(header, self._judge.rules, until), asked, {})[0] if until else None
+        if not until:
+            return None
+        answer, record = self._concluded(Running(header, self._judge.rules, until), asked, {})
+        write(lambda c: rows.note_decision(c, known.kept.number, record))
+        return Done(answer, None, record)
 
     def _concluded(self, running: Running, asked: Asked, timings: dict[str, float]) -> tuple[Answer, DecisionRecord]:
         started = self._stopwatch()
@@ -277,15 +308,12 @@ class LiveConversations:
         return msgspec.structs.replace(empty, facts=entry.facts, name=entry.name)
 
     def _take(self, conversation_id: str) -> Running | None:
-        """The state, taken out: whoever fails with it half-way leaves nothing wrong behind."""
-        with self._access:
-            return self._remembered.pop(conversation_id, None)
+        found = self._remembered.take((conversation_id,))
+        return None if found is None else found[0]
 
     def _remember(self, running: Running) -> None:
-        with self._access:
-            self._remembered[running.header.conversation_id] = running
-            while len(self._remembered) > self._most_remembered:
-                self._remembered.popitem(last=False)
+        standing = running.standing
+        self._remembered.put(running.header.conversation_id, running, 0 if standing is None else standing.characters)
 
     @contextmanager
     def _turn(self, conversation_id: str) -> Iterator[None]:

@@ -65,12 +65,18 @@ class DecisionLog:
         self._writing = 0
         self._outage: StoreUnavailable | None = None
         self._unkept: str | None = None
+        self._refused: set[str] = set()
         self._thread: threading.Thread | None = None
 
     @property
     def queued(self) -> int:
         """Decisions that are not stored yet."""
         return len(self._line) + self._writing
+
+    @property
+    def spilled(self) -> int:
+        """Decisions on this machine's disk that are not stored yet; the same may be in line, too."""
+        return 0 if self._spill is None else self._spill.kept
 
     def has_room(self, count: int) -> bool:
         """Whether so many more would be taken on."""
@@ -176,10 +182,24 @@ class DecisionLog:
     def _run(self) -> None:
         while batch := self._next_batch():
             self._store(batch)
-            if self._outage is not None:
-                if self._clock() >= self._give_up_at:
-                    return
-                time.sleep(self._pause)
+            if self._outage is None:
+                self._take_back()
+                continue
+            if self._clock() >= self._give_up_at:
+                return
+            time.sleep(self._pause)
+
+    def _take_back(self) -> None:
+        """Put in line what is on this machine's disk alone, since there was no room for it in an outage."""
+        if self._line or self._spill is None or self._spill.kept <= len(self._refused):
+            return
+        try:
+            records = [record for record in self._spill.records() if record.id not in self._refused]
+        except OSError as error:  # they stay there until the next start
+            log.error("decisions on this machine's disk cannot be read: %s", error.strerror)
+            return
+        with self._changed:
+            self._line.extend(_Waiting(record) for record in records[: max(0, self._most_queued - len(self._line))])
 
     def _next_batch(self) -> list[_Waiting]:
         """The next decisions to store together; empty once the log is closed and empty."""
@@ -241,8 +261,11 @@ class DecisionLog:
                 self._are_stored(stored)
                 self._put_back(batch[place:], error)
                 return
-            except Exception as error:  # where it escalates it stays on this machine's disk
+            except Exception as error:
                 log.error("decision %s cannot be stored: %s", item.record.id, type(error).__name__)
+                self.keep([item.record])
+                if self._spill is not None and self._spill.holds(item.record):
+                    self._refused.add(item.record.id)
                 _tell([item], error)
             else:
                 stored.append(item)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import Connection, Row, exists, or_, select
+from sqlalchemy import Connection, Row, exists, or_, select, update
 
 from handoff.errors import BadRecord, Conflict, Problem
 from handoff.store.facts import check_storable
@@ -110,6 +110,17 @@ def together(reported: Iterable[Reported]) -> Outcome | None:
         outcome = each.feedback.outcome or Outcome()
         fields |= {name: value for name in outcome.__struct_fields__ if (value := getattr(outcome, name)) is not None}
     return Outcome(**fields) if fields else None
+
+
+def mask_outcomes(connection: Connection, conversation_id: str, name: str | None) -> None:
+    """Mask the name in what was reported before it was known."""
+    if name is None:
+        return
+    for row in connection.execute(select(outcomes).where(outcomes.c.conversation_id == conversation_id)).all():
+        outcome = _reported(row).feedback.outcome
+        if outcome is not None and (masked := _masked(outcome, (name,))) != outcome:
+            text = msgspec.json.encode(masked).decode()
+            connection.execute(update(outcomes).where(outcomes.c.number == row.number).values(outcome=text))
 
 
 def _is_known(connection: Connection, feedback: Feedback) -> bool:

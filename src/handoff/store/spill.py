@@ -75,6 +75,12 @@ class Spill:
                 with suppress(OSError):  # other workers' files are in it
                     self.folder.rmdir()
 
+    def records(self) -> list[DecisionRecord]:
+        """Those in the file that are not stored yet. Raises OSError."""
+        with self._lock:
+            content = self._path.read_bytes() if self._file is not None else b""
+            return [record for record in _records(content)[0] if record.id in self._kept]
+
     def left_over(self) -> list[DecisionRecord]:
         """What processes that are gone have left; from now on this one's. A file that cannot be read to its end is set
         aside under another name. Raises OSError."""

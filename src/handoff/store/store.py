@@ -131,7 +131,12 @@ class Store:
         `BadRecord` for what cannot be stored, `Conflict` when its id or key stands for another message.
         """
         message, facts = self.hidden(message, facts)
-        incoming = Incoming.of(self.hide(conversation_id), message, facts, None if key is None else self.hide(key))
+        return self.append(
+            Incoming.of(self.hide(conversation_id), message, facts, None if key is None else self.hide(key))
+        )
+
+    def append(self, incoming: Incoming) -> Appended:
+        """The same with a message whose ids are hidden already."""
         return self.database.write(lambda connection: self._append(connection, incoming))
 
     def entry(self, incoming: Incoming, header: Header, message_id: str) -> Entry:
@@ -220,6 +225,11 @@ class Store:
     def queued(self) -> int:
         """How many logged decisions are not stored yet."""
         return self._log.queued
+
+    @property
+    def spilled(self) -> int:
+        """How many of them are on this machine's disk meanwhile."""
+        return self._log.spilled
 
     @property
     def outage(self) -> StoreUnavailable | None:

@@ -34,8 +34,12 @@ _SPELLED_EMAIL = re.compile(
     r"(?<![\w.+-])[\w.+-]{1,64}\s?[\[({]\s?at\s?[\])}]\s?[\w-]{1,63}(?:\s?(?:\.|[\[({]\s?dot\s?[\])}])\s?[\w-]{1,63}){1,5}",
     re.IGNORECASE,
 )
-# UUIDs and the like: nobody's, although some look like telephone numbers.
-_MADE_UP = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# Identifiers that machines count up or make up ("1745200000000000007", "ticket-42", UUIDs): nobody's, although a tenth
+# of such numbers has the checksum of a card.
+_MADE_UP = re.compile(
+    r"(?:[A-Za-z]+[-_:./#])*"
+    r"(?:[1-9]\d{0,18}|[0-9a-fA-F]{24}|[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+)
 _TELLING = ("[email]", "[phone]", "[card]", "[iban]", "[ip]")
 _MOST_MASKED = 150
 _AS_LETTERS = str.maketrans("0123456789abcdef", "ghijkmnpqrabcdef")
@@ -111,6 +115,19 @@ def _masked(text: str, names: tuple[str, ...]) -> str:
     return masked
 
 
+def redact_label(label: str, names: tuple[str, ...] = ()) -> str:
+    """A short word that rules and reports go by (a plan, a version): masked where it holds an address, a number that
+    leads to a person, or a whole name of several words. "gpt-20241022" and "virginia" stay as they are."""
+    whole = tuple(name for name in names if " " in name.strip() and name.strip().casefold() in label.casefold())
+    masked = redact_text(label, whole)
+    return masked if whole or _tells(masked, label) else label
+
+
+def _tells(masked: str, given: str) -> bool:
+    """Whether more than a long number was masked."""
+    return masked != given and any(kind in masked and kind not in given for kind in _TELLING)
+
+
 @lru_cache(maxsize=1_024)
 def masked_id(identifier: str, secret: str | None = None) -> str:
     """An identifier that holds personal data ("ana@example.com/3") as it may be stored: masked, and with a hash that
@@ -121,7 +138,7 @@ def masked_id(identifier: str, secret: str | None = None) -> str:
     if _MADE_UP.fullmatch(identifier):
         return identifier
     masked = redact_text(identifier)
-    if not any(kind in masked and kind not in identifier for kind in _TELLING):
+    if not _tells(masked, identifier):
         return identifier
     digest = blake2b(identifier.encode("utf-8", "replace"), digest_size=10, key=(secret or "").encode()[:64])
     # In letters, for in digits somebody would find a telephone number.
