@@ -6,11 +6,13 @@ url=${HANDOFF_URL:-http://127.0.0.1:3000}
 
 # The same message_id may be sent again: it is stored once, and answered as it was then.
 add_message() {
-  curl --silent --show-error --fail-with-body --max-time 2 --retry 3 \
-    --header 'content-type: application/json' \
+  local answer
+  answer=$(curl --silent --show-error --max-time 2 --retry 3 --retry-all-errors --retry-max-time 5 \
+    --write-out '\n%{http_code}' --header 'content-type: application/json' \
     ${HANDOFF_API_KEY:+--header "authorization: Bearer $HANDOFF_API_KEY"} \
-    --data "$1" "$url/conversations/example-$$/messages"
-  echo
+    --data "$1" "$url/conversations/example-$$/messages")
+  echo "${answer%$'\n'*}"
+  [ "${answer##*$'\n'}" = 200 ]
 }
 
 add_message '{"message_id": "m1", "role": "customer", "text": "You charged me twice."}'

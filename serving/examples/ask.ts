@@ -29,7 +29,11 @@ interface Message {
 const url = process.env.HANDOFF_URL ?? "http://127.0.0.1:3000";
 const key = process.env.HANDOFF_API_KEY;
 
-async function addMessage(conversationId: string, message: Message, tries = 4): Promise<Answer> {
+// A chat cannot wait longer for advice.
+const milliseconds = 5000;
+
+async function addMessage(conversationId: string, message: Message): Promise<Answer> {
+  const end = Date.now() + milliseconds;
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (key) headers.authorization = `Bearer ${key}`;
   for (let attempt = 1; ; attempt++) {
@@ -39,16 +43,16 @@ async function addMessage(conversationId: string, message: Message, tries = 4): 
       headers,
       body: JSON.stringify(message),
       signal: AbortSignal.timeout(2000),
-    }).catch((error: unknown) => {
-      if (attempt === tries) throw error;
-      return null;
-    });
-    if (reply?.ok) return (await reply.json()) as Answer;
-    if (reply && (reply.status !== 503 || attempt === tries)) {
+    }).catch((error: Error) => error);
+    if (reply instanceof Response && reply.ok) return (await reply.json()) as Answer;
+    const seconds = reply instanceof Response ? Number(reply.headers.get("retry-after") ?? 0) : 0;
+    const pause = Math.max(1000 * seconds, 50 * 2 ** attempt);
+    const isOver = Date.now() + pause >= end;
+    if (reply instanceof Response && (reply.status !== 503 || isOver)) {
       throw new Error(`status ${reply.status}: ${await reply.text()}`);
     }
-    const seconds = Number(reply?.headers.get("retry-after") ?? 0);
-    await new Promise((resolve) => setTimeout(resolve, Math.max(1000 * seconds, 50 * 2 ** attempt)));
+    if (isOver) throw reply;
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
