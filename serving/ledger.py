@@ -36,6 +36,8 @@ THREADS = 4
 # Whoever waits longer may have given up; the decision is on this machine's disk then, and in the store later.
 LOG_SECONDS = 1.0
 OPEN_SECONDS = 3.0
+# At the end, for messages that were answered without the store: decisions come after them.
+MISSED_SECONDS = 2.0
 RETRY_AFTER_SECONDS = 1
 # The store is down, or is not what it should be: either way, nothing was stored.
 NOT_STORED = (StoreUnavailable, SQLAlchemyError, BadInput)
@@ -162,7 +164,7 @@ class Ledger:
         if self._store is None or self._live is None:
             return
         with suppress(*NOT_STORED):
-            self._live.store_missed()
+            self._live.store_missed(MISSED_SECONDS)
         self._store.close()
 
     def _opened(self, settings: Settings) -> Store | None:

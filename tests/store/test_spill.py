@@ -208,3 +208,23 @@ def test_what_found_no_room_in_line_is_stored_too_once_the_store_is_back(tmp_pat
     assert ids(store.decisions("c-1")) == sorted(expected)
     assert store.close() == 0
     assert not (tmp_path / "spill").exists()
+
+
+def test_what_the_disk_has_lost_is_said_once_and_not_looked_for_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(f"sqlite:///{tmp_path}/later/handoff.sqlite", spill=tmp_path / "spill", most_queued=1)
+    for _ in range(3):
+        with suppress(Overloaded, StoreUnavailable):
+            store.log([decided(DISPUTE)])
+    for file in (tmp_path / "spill").iterdir():
+        os.truncate(file, 0)
+    (tmp_path / "later").mkdir()
+    store.database._down_until = 0.0
+    until = time.monotonic() + 60
+    while store.queued and time.monotonic() < until:
+        time.sleep(0.05)
+    for _ in range(3):
+        store.log([decided(DISPUTE)])
+    assert store.close() == 0
+    assert caplog.text.count("2 decisions cannot be found again on this machine's disk") == 1

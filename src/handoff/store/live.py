@@ -9,6 +9,7 @@ that come late, make it read the conversation again from its beginning.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -170,9 +171,13 @@ class LiveConversations:
         self._keep(record)
         return _as_named(answer, asked, conversation_id, message.message_id, request_id)
 
-    def store_missed(self) -> None:
-        """Store the messages that were answered while the store was away. Raises `StoreUnavailable` if it still is."""
+    def store_missed(self, seconds: float = math.inf) -> None:
+        """Store the messages that were answered while the store was away, or begin to for so long. Raises
+        `StoreUnavailable` if it still is."""
+        end = self._stopwatch() + seconds
         for conversation_id in self._missed.conversations():
+            if self._stopwatch() > end:
+                return
             with suppress(Busy), self._turn(conversation_id):
                 self._store_missed_of(conversation_id)
 

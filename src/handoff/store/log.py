@@ -198,6 +198,11 @@ class DecisionLog:
         except OSError as error:  # they stay there until the next start
             log.error("decisions on this machine's disk cannot be read: %s", error.strerror)
             return
+        if not records:  # the disk has lost them
+            log.error(
+                "%d decisions cannot be found again on this machine's disk", self._spill.kept - len(self._refused)
+            )
+            self._refused |= self._spill.ids
         with self._changed:
             self._line.extend(_Waiting(record) for record in records[: max(0, self._most_queued - len(self._line))])
 

@@ -47,6 +47,11 @@ class Spill:
         """How many records are in the file."""
         return len(self._kept)
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """Those of the records in the file."""
+        return frozenset(self._kept)
+
     def holds(self, record: DecisionRecord) -> bool:
         """Whether the record is in the file."""
         return record.id in self._kept
