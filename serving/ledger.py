@@ -22,6 +22,7 @@ from handoff.decision import Answer
 from handoff.errors import BadInput, BadRecord, Busy, Conflict, Overloaded, StoreUnavailable
 from handoff.settings import Settings
 from handoff.store import DecisionRecord, Feedback, LiveConversations, Recorded, Store
+from handoff.store.incoming import made_key
 from handoff.store.log import MOST_QUEUED
 from handoff.transcript.types import MAX_MESSAGES
 from serving.admission import Lane
@@ -36,7 +37,7 @@ THREADS = 4
 # Whoever waits longer may have given up; the decision is on this machine's disk then, and in the store later.
 LOG_SECONDS = 1.0
 OPEN_SECONDS = 3.0
-# At the end, for messages that were answered without the store: decisions come after them.
+# So long at once for messages that were answered without the store: others wait for it.
 MISSED_SECONDS = 2.0
 RETRY_AFTER_SECONDS = 1
 # The store is down, or is not what it should be: either way, nothing was stored.
@@ -154,8 +155,8 @@ class Ledger:
         with suppress(*NOT_STORED):
             self._store.check()
             if self._live is not None:
-                self._live.store_missed()
-            if self._store.outage is None:
+                self._live.store_missed(MISSED_SECONDS)
+            if self._store.outage is None and not self.waiting["messages"]:
                 self._works()
 
     def close(self) -> None:
@@ -215,14 +216,18 @@ class Ledger:
 
     def _added(self, live: LiveConversations, new: NewMessage, how: dict[str, Any]) -> Answer:
         """The answer, also while the store is away. Raises `BadRecord`, `Conflict`, `Busy`."""
+        if how["key"] is None and new.message.message_id is None:
+            how = how | {"key": made_key()}  # both ways must know it for the same message
         asked = (new.conversation_id, new.message, new.facts)
         try:
             return live.add(*asked, **how)
         except (BadRecord, Conflict, Busy):
             raise
         except NOT_STORED as error:
-            self._note(error)
-            return live.add_unstored(*asked, **how)
+            try:
+                return live.add_unstored(*asked, **how)
+            finally:  # what is said of it is looked at once the message waits
+                self._note(error)
 
     def _report(self, feedback: Feedback) -> Recorded:
         if self._store is None:

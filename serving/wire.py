@@ -34,6 +34,7 @@ class Bounds(asyncio.Protocol):
     connections: set[Any]
     loop: asyncio.AbstractEventLoop
     transport: Any
+    timeout_keep_alive_handler: Any
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -42,6 +43,7 @@ class Bounds(asyncio.Protocol):
         self.access_log = False  # uvicorn's own, which nobody sees: requests are logged by logs.py
         self.head_bytes = 0
         self.head_timer: asyncio.TimerHandle | None = None
+        self.expects_body = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(OnePiece(transport, self.loop))  # type: ignore[arg-type]
@@ -58,24 +60,31 @@ class Bounds(asyncio.Protocol):
         if self.transport.is_closing():
             return
         before = self.cycle
-        is_late_body = before is not None and before.response_complete and before.more_body
+        is_late_body = before is not None and before.response_complete and self.expects_body
         super().data_received(data)
         if self.cycle is not before:  # a head is complete
             self.stop_waiting()
+        elif is_late_body and not self.expects_body:  # and that was the last of it
+            self.stop_waiting()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
         elif before is None or before.response_complete:
             self.head_bytes += len(data)
             self.wait_for_head()
-            if is_late_body:
-                self.pass_over_body()
-            elif self.head_bytes > self.limits.max_header_bytes:
+            # Who is still sending a body that nobody reads would not hear the answer if this hung up.
+            if self.head_bytes > (self.limits.max_body_bytes if is_late_body else self.limits.max_header_bytes):
                 self.turn_away(b"431 Request Header Fields Too Large", b"The head is too large")
 
-    def pass_over_body(self) -> None:
-        """The rest of a body that nobody reads: who is still sending it would not hear the answer if this hung up."""
-        if not self.cycle.more_body:
-            self.stop_waiting()
-        elif self.head_bytes > self.limits.max_body_bytes:
-            self.transport.close()
+    def on_headers_complete(self) -> None:
+        """Called by uvicorn's parser."""
+        self.expects_body = True
+        super().on_headers_complete()  # type: ignore[misc]
+
+    def on_message_complete(self) -> None:
+        """The same: all of a body has come, whether somebody reads it or not."""
+        self.expects_body = False
+        super().on_message_complete()  # type: ignore[misc]
 
     def on_response_complete(self) -> None:
         """Called by uvicorn, before it turns to the next request."""
@@ -104,7 +113,7 @@ class Bounds(asyncio.Protocol):
         self.stop_waiting()
         if self.transport.is_closing():
             return
-        if self.cycle is None or (self.cycle.response_complete and not self.cycle.more_body):
+        if self.cycle is None or (self.cycle.response_complete and not self.expects_body):
             self.transport.write(_last_answer(status, why))
             metrics_of_worker().turned_away(int(status[:3]))
         self.transport.close()

@@ -91,6 +91,9 @@ def test_who_is_still_sending_a_body_hears_that_it_is_refused_and_goes_on(short:
             time.sleep(0.1)  # it is refused by now
             connection.sendall(body)
             assert connection.recv(65_536).startswith(b"HTTP/1.1 404")
+        time.sleep(0.1)
+        connection.sendall(b"GET / HTTP/1.1\r\na: " + b"x" * 5_000)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 431"), "the next head is one like any other"
 
 
 def test_a_body_without_end_is_not_passed_over_for_ever(short: Running) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from handoff.errors import Busy
+from handoff.errors import Busy, StoreUnavailable
 from handoff.settings import Settings
 from serving.admission import Lane
 from serving.bodies import one_message
@@ -97,3 +97,44 @@ def test_escalations_that_no_disk_takes_are_a_trouble_of_their_own(ledger: Ledge
         time.sleep(0.1)
         ledger.look_again()
     assert ledger.problems == ()
+
+
+def test_a_message_that_waits_is_looked_after_however_the_looks_fall(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = ledger._live
+    assert live is not None
+    real = live.add_unstored
+
+    def looked_at_meanwhile(*given: object, **named: object) -> object:
+        ledger.look_again()
+        return real(*given, **named)  # type: ignore[arg-type]
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as now:
+        now.setattr(live, "add", away)
+        now.setattr(live, "add_unstored", looked_at_meanwhile)
+        assert add(ledger) == "escalate_now"
+    assert ledger.waiting["messages"] == 1 and [trouble.part for trouble in ledger.problems] == ["store"]
+    ledger.look_again()
+    assert ledger.waiting["messages"] == 0 and ledger.problems == ()
+    assert add(ledger) == "escalate_now"
+    assert ledger._store is not None and len(ledger._store.conversation("c-1").messages) == 1  # type: ignore[union-attr]
+
+
+def test_a_message_without_a_name_that_fails_twice_waits_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ledger._store is not None
+    unnamed = REFUND.replace(b'"message_id":"m1"', b'"confidence":null')
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("away")
+
+    add(ledger, REFUND.replace(b"m1", b"m0"))
+    with monkeypatch.context() as now:
+        now.setattr(ledger._store.database, "write", away)
+        assert add(ledger, unnamed) == "escalate_now"
+    assert ledger.waiting["messages"] == 1
+    ledger.look_again()
+    assert len(ledger._store.conversation("c-1").messages) == 2  # type: ignore[union-attr]

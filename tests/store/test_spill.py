@@ -228,3 +228,40 @@ def test_what_the_disk_has_lost_is_said_once_and_not_looked_for_again(
         store.log([decided(DISPUTE)])
     assert store.close() == 0
     assert caplog.text.count("2 decisions cannot be found again on this machine's disk") == 1
+
+
+def test_a_file_that_is_deleted_beneath_its_process_is_made_anew_with_all_that_was_in_it(tmp_path: Path) -> None:
+    spill, before, later = Spill(tmp_path / "spill"), decided(DISPUTE), decided(DISPUTE)
+    spill.keep([before])
+    for file in (tmp_path / "spill").iterdir():
+        file.unlink()
+    assert ids(spill.read_back(10, frozenset())[0]) == [before.id]
+    (tmp_path / "spill").rmdir()
+    spill.keep([later])
+    assert spill._file is not None
+    os.close(spill._file)
+    assert ids(Spill(tmp_path / "spill").left_over()) == sorted([before.id, later.id])
+
+
+def test_some_are_read_back_and_none_of_those_that_are_not_wanted(tmp_path: Path) -> None:
+    spill, records = Spill(tmp_path / "spill"), [decided(DISPUTE) for _ in range(5)]
+    assert spill.read_back(3, frozenset()) == ([], [])
+    spill.keep(records[:2])
+    spill.keep(records[2:])
+    spill.forget([records[1]])
+    found, lost = spill.read_back(3, {records[0].id})
+    assert (ids(found), lost) == (ids(records[2:]), [])
+    assert len(spill.read_back(2, frozenset())[0]) == 2
+
+
+def test_the_end_does_not_wait_for_what_is_on_the_disk_anyway(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = Store(f"sqlite:///{tmp_path}/later/handoff.sqlite", spill=tmp_path / "spill", most_queued=1)
+    for _ in range(4):
+        with suppress(Overloaded, StoreUnavailable):
+            store.log([decided(DISPUTE)])
+    with store._log._changed:
+        store._log._closing = True
+    (tmp_path / "later").mkdir()
+    store.database._down_until = 0.0
+    assert store.close() == 0
+    assert "3 decisions stay on this machine's disk and are stored at the next start" in caplog.text

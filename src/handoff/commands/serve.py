@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import importlib.util
 import ipaddress
@@ -120,13 +121,16 @@ def _tell_workers(models: Path | None, rules: Path | None, store: str | None) ->
 def _keep_as_they_are(settings: Settings, scratch: Path) -> None:
     """Copies of rules, policy and calibration for the workers: one that starts later must not read another text than
     those that are there, or half of one that is being edited."""
+    # What cleans folders like /tmp by age passes over one that is locked.
+    fcntl.flock(os.open(scratch, os.O_RDONLY), fcntl.LOCK_SH)
     for name, path in (("RULES", settings.rules), ("POLICY", settings.policy), ("CONFIDENCE", settings.confidence)):
         if path is None:
             continue
-        copy = scratch / name.lower() / path.name
-        copy.parent.mkdir()
+        copy = scratch / name.lower()
         if path.is_dir():
-            shutil.copytree(path, copy)
+            copy.mkdir()
+            for file in path.glob("*.yaml"):
+                shutil.copyfile(file, copy / file.name)
         else:
             shutil.copyfile(path, copy)
         os.environ[f"HANDOFF_{name}"] = str(copy)

@@ -22,6 +22,11 @@ MADE = "made:"
 _DIGEST_KEY = os.urandom(32)
 
 
+def made_key() -> str:
+    """A key for a message whose caller has given it neither an id nor a key."""
+    return f"{MADE}{uuid.uuid4().hex}"
+
+
 class Mark(msgspec.Struct, frozen=True):
     """What a message is known by when it comes again: its id, its caller's key, a digest; its text is not kept."""
 
@@ -59,7 +64,7 @@ class Incoming(msgspec.Struct, frozen=True):
         if key is not None and not (0 < len(key) <= MOST_KEY_CHARACTERS and key.isprintable()):
             raise BadRecord(Problem("key", "not usable", f"1 to {MOST_KEY_CHARACTERS} printable characters"))
         if key is None and fitted.message_id is None:
-            key = f"{MADE}{uuid.uuid4().hex}"  # a second try after a lost connection must find the first
+            key = made_key()  # a second try after a lost connection must find the first
         return cls(conversation_id, fitted, facts, key)
 
     @property

@@ -153,7 +153,7 @@ class DecisionLog:
             self._thread.join()
         left = [item.record for item in self._line]
         lost = [record for record in left if self._spill is None or not self._spill.holds(record)]
-        if kept := len(left) - len(lost):
+        if kept := self.spilled:
             log.warning("%d decisions stay on this machine's disk and are stored at the next start", kept)
         if lost:
             log.error("%d decisions could not be stored before the end, and are lost", len(lost))
@@ -190,21 +190,21 @@ class DecisionLog:
             time.sleep(self._pause)
 
     def _take_back(self) -> None:
-        """Put in line what is on this machine's disk alone, since there was no room for it in an outage."""
-        if self._line or self._spill is None or self._spill.kept <= len(self._refused):
+        """Put in line some of what is on this machine's disk alone, since there was no room for it in an outage. (One
+        that is in line already is stored once all the same.)"""
+        spill = self._spill
+        if self._closing or spill is None or spill.kept <= len(self._refused) or len(self._line) >= self._most_a_batch:
             return
         try:
-            records = [record for record in self._spill.records() if record.id not in self._refused]
+            records, lost = spill.read_back(self._most_a_batch, self._refused)
         except OSError as error:  # they stay there until the next start
             log.error("decisions on this machine's disk cannot be read: %s", error.strerror)
             return
-        if not records:  # the disk has lost them
-            log.error(
-                "%d decisions cannot be found again on this machine's disk", self._spill.kept - len(self._refused)
-            )
-            self._refused |= self._spill.ids
+        if lost:
+            log.error("%d decisions cannot be found again on this machine's disk", len(lost))
+            self._refused.update(lost)
         with self._changed:
-            self._line.extend(_Waiting(record) for record in records[: max(0, self._most_queued - len(self._line))])
+            self._line.extend(_Waiting(record) for record in records)
 
     def _next_batch(self) -> list[_Waiting]:
         """The next decisions to store together; empty once the log is closed and empty."""

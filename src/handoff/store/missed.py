@@ -33,10 +33,12 @@ class Missed:
         return tuple(self._waiting.get(conversation_id, ()))
 
     def add(self, incoming: Incoming, header: Header) -> None:
-        """Remember the message, masked by the names that are known, if there is room."""
+        """Remember the message, masked by the names that are known, if there is room; one of the same key once."""
         masked = msgspec.structs.replace(incoming, message=incoming.masked(header))
         characters = len(masked.message.text)
         with self._access:
+            if masked.key is not None and any(each.key == masked.key for each in self.of(masked.conversation_id)):
+                return
             if self._messages < MOST_MESSAGES and self._characters + characters <= MOST_CHARACTERS:
                 self._waiting.setdefault(masked.conversation_id, []).append(masked)
                 self._messages += 1

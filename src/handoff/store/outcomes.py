@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import Connection, Row, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, update
 
 from handoff.errors import BadRecord, Conflict, Problem
 from handoff.store.facts import check_storable
@@ -152,7 +152,11 @@ def _content_key(connection: Connection, feedback: Feedback) -> str:
     returns to it, says something new."""
     content = f"content:{hashlib.sha256(msgspec.json.encode(feedback)).hexdigest()}"
     about = outcomes.c.conversation_id == feedback.conversation_id
-    newest_first = connection.execute(select(outcomes).where(about).order_by(outcomes.c.number.desc()))
+    may: list[ColumnElement[bool]] = [] if feedback.outcome is None else [outcomes.c.outcome.is_not(None)]
+    if feedback.agree is not None:
+        same = outcomes.c.decision.is_not_distinct_from(feedback.decision)
+        may.append(and_(same, outcomes.c.agree != feedback.agree))
+    newest_first = connection.execute(select(outcomes).where(about, or_(*may)).order_by(outcomes.c.number.desc()))
     before = (row.number for row in newest_first if _contradict(_reported(row).feedback, feedback))
     number = next(before, None)
     newest_first.close()

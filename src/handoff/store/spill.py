@@ -13,8 +13,9 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -38,7 +39,8 @@ class Spill:
         """Makes nothing yet."""
         self.folder = folder
         self._lock = threading.Lock()
-        self._kept: set[str] = set()
+        # Where each record is in the file, and how long.
+        self._kept: dict[str, tuple[int, int]] = {}
         self._file: int | None = None
         self._path = folder
 
@@ -46,11 +48,6 @@ class Spill:
     def kept(self) -> int:
         """How many records are in the file."""
         return len(self._kept)
-
-    @property
-    def ids(self) -> frozenset[str]:
-        """Those of the records in the file."""
-        return frozenset(self._kept)
 
     def holds(self, record: DecisionRecord) -> bool:
         """Whether the record is in the file."""
@@ -62,17 +59,21 @@ class Spill:
             new = [record for record in records if record.id not in self._kept]
             if not new:
                 return
-            file = self._opened()
-            _write(file, b"".join(map(_framed, new)))
+            file, framed = self._opened(), [_framed(record) for record in new]
+            at = os.lseek(file, 0, os.SEEK_END)
+            _write(file, b"".join(framed))
             os.fsync(file)
-            self._kept.update(record.id for record in new)
+            for record, frame in zip(new, framed, strict=True):
+                self._kept[record.id] = at + _LENGTH_BYTES, len(frame) - _LENGTH_BYTES
+                at += len(frame)
 
     def forget(self, records: Sequence[DecisionRecord]) -> None:
         """These are stored by now. The file goes with the last of them."""
         with self._lock:
             if not self._kept:
                 return
-            self._kept.difference_update(record.id for record in records)
+            for record in records:
+                self._kept.pop(record.id, None)
             if not self._kept and self._file is not None:
                 self._path.unlink(missing_ok=True)
                 os.close(self._file)
@@ -80,11 +81,24 @@ class Spill:
                 with suppress(OSError):  # other workers' files are in it
                     self.folder.rmdir()
 
-    def records(self) -> list[DecisionRecord]:
-        """Those in the file that are not stored yet. Raises OSError."""
+    def read_back(self, most: int, but: Set[str]) -> tuple[list[DecisionRecord], list[str]]:
+        """So many of the records that are not stored yet, without those of `but`; and the ids of those that the disk
+        has lost. Whoever keeps another one does not wait for it. Raises OSError."""
         with self._lock:
-            content = self._path.read_bytes() if self._file is not None else b""
-            return [record for record in _records(content)[0] if record.id in self._kept]
+            if self._file is None:
+                return [], []
+            wanted = list(islice(((id_, place) for id_, place in self._kept.items() if id_ not in but), most))
+            file = os.dup(self._file)
+        found, lost = [], []
+        try:
+            for id_, (at, length) in wanted:
+                try:
+                    found.append(_DECODER.decode(os.pread(file, length, at)))
+                except msgspec.DecodeError:
+                    lost.append(id_)
+        finally:
+            os.close(file)
+        return found, lost
 
     def left_over(self) -> list[DecisionRecord]:
         """What processes that are gone have left; from now on this one's. A file that cannot be read to its end is set
@@ -103,19 +117,30 @@ class Spill:
         return found
 
     def _opened(self) -> int:
-        while self._file is None:
+        if self._file is None:
+            self._path, self._file = self._made()
+        elif not os.fstat(
+            self._file
+        ).st_nlink:  # somebody has deleted it; what is in it must be found by the next start
+            path, file = self._made()
+            _write(file, os.pread(self._file, MOST_BYTES, 0))
+            os.close(self._file)
+            self._path, self._file = path, file
+        return self._file
+
+    def _made(self) -> tuple[Path, int]:
+        """A new file, locked."""
+        while True:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._path = self.folder / f"{uuid.uuid4().hex}{SUFFIX}"
+            path = self.folder / f"{uuid.uuid4().hex}{SUFFIX}"
             try:
-                file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+                file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             except FileNotFoundError:  # another worker removed the empty folder just then
                 continue
             fcntl.flock(file, fcntl.LOCK_EX)
             if os.fstat(file).st_nlink:  # else somebody took it for left behind, before it was locked
-                self._file = file
-            else:
-                os.close(file)
-        return self._file
+                return path, file
+            os.close(file)
 
 
 class Left(msgspec.Struct, frozen=True):

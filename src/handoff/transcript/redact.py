@@ -130,7 +130,7 @@ def redact_label(label: str, names: tuple[str, ...] = ()) -> str:
 
 def _tells(masked: str, given: str) -> bool:
     """Whether more than a long number was masked."""
-    return masked != given and any(kind in masked and kind not in given for kind in _TELLING)
+    return masked != given and any(masked.count(kind) > given.count(kind) for kind in _TELLING)
 
 
 @lru_cache(maxsize=1_024)
