@@ -150,7 +150,7 @@ class Ledger:
         if self._store is None:
             return
         self._look_at_disk(self._store.unkept)
-        if self._trouble is None:
+        if self._trouble is None and not self.waiting["messages"]:
             return
         with suppress(*NOT_STORED):
             self._store.check()
@@ -166,6 +166,8 @@ class Ledger:
             return
         with suppress(*NOT_STORED):
             self._live.store_missed(MISSED_SECONDS)
+        if lost := self._live.missed:
+            log.error("%d messages that were answered without the store are not stored before the end, and lost", lost)
         self._store.close()
 
     def _opened(self, settings: Settings) -> Store | None:

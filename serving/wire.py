@@ -8,6 +8,7 @@ and a connection too many is turned away with 503. Bodies and whole requests hav
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,8 @@ from serving.guard import DATA_HEADERS, usable_id
 from serving.metrics import metrics_of_worker
 
 _limits = cache(read_settings)
+# Java's client offers to speak HTTP/2, and sends a body with it, which uvicorn then takes for another protocol's.
+_OFFER = re.compile(rb"\r\nupgrade:(?=[ \t]*h2c[ \t]*\r\n)", re.IGNORECASE)
 
 
 def bound_connections() -> None:
@@ -28,7 +31,7 @@ def bound_connections() -> None:
 
 
 class Bounds(asyncio.Protocol):
-    """What is put before uvicorn's protocol. Both of its kinds keep the newest request in `cycle`."""
+    """What is put before uvicorn's protocol, which keeps the newest request in `cycle`."""
 
     cycle: Any
     connections: set[Any]
@@ -59,6 +62,8 @@ class Bounds(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
+        if not self.expects_body and b"h2c" in data:
+            data = _without_offer(data)
         before = self.cycle
         is_late_body = before is not None and before.response_complete and self.expects_body
         super().data_received(data)
@@ -78,8 +83,8 @@ class Bounds(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Called by uvicorn's parser."""
-        self.expects_body = True
         super().on_headers_complete()  # type: ignore[misc]
+        self.expects_body = True
 
     def on_message_complete(self) -> None:
         """The same: all of a body has come, whether somebody reads it or not."""
@@ -149,6 +154,12 @@ class OnePiece:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+
+def _without_offer(data: bytes) -> bytes:
+    """The beginning of a request that offers HTTP/2, as if it did not, which a server may pass over (RFC 9110, 7.8)."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    return _OFFER.sub(b"\r\nx-upgrade:", head + b"\r\n")[:-2] + end + body
 
 
 def _last_answer(status: bytes, why: bytes) -> bytes:

@@ -239,7 +239,7 @@ class Worker:
                 signal.raise_signal(signal.SIGTERM)
             if self.current.changed():
                 await loop.run_in_executor(None, self._reload)
-            if self.ledger.problems:
+            if self.ledger.problems or self.ledger.waiting["messages"]:
                 await loop.run_in_executor(None, self.ledger.look_again)
             self.metrics.look(self._gauges())
 

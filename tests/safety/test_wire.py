@@ -96,6 +96,25 @@ def test_who_is_still_sending_a_body_hears_that_it_is_refused_and_goes_on(short:
         assert connection.recv(65_536).startswith(b"HTTP/1.1 431"), "the next head is one like any other"
 
 
+def test_what_is_no_request_is_answered_after_one_that_was(short: Running) -> None:
+    with socket.create_connection(("127.0.0.1", short.port), timeout=10) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        time.sleep(0.1)
+        connection.sendall(b"CONNECT host:443 HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 400")
+
+
+def test_who_offers_http_2_with_a_body_is_answered_in_http_1(short: Running) -> None:
+    body = json.dumps(CALM).encode()
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n%bUpgrade: h2c\r\n"
+    head = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+    with socket.create_connection(("127.0.0.1", short.port), timeout=10) as connection:
+        for more in (b"", b"a: b\r\n"):
+            connection.sendall(head % len(body) + offer % more + b"\r\n" + body)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
 def test_a_body_without_end_is_not_passed_over_for_ever(short: Running) -> None:
     head = b"POST /nothing HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % 10**9
     with socket.create_connection(("127.0.0.1", short.port), timeout=10) as connection:

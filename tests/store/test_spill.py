@@ -238,9 +238,31 @@ def test_a_file_that_is_deleted_beneath_its_process_is_made_anew_with_all_that_w
     assert ids(spill.read_back(10, frozenset())[0]) == [before.id]
     (tmp_path / "spill").rmdir()
     spill.keep([later])
+    for file in (tmp_path / "spill").iterdir():
+        file.unlink()
+    spill.keep([later])  # nothing new, and it is not there
     assert spill._file is not None
     os.close(spill._file)
     assert ids(Spill(tmp_path / "spill").left_over()) == sorted([before.id, later.id])
+
+
+def test_a_file_that_cannot_be_made_anew_is_tried_again_and_costs_no_descriptor(tmp_path: Path) -> None:
+    spill, first, second = Spill(tmp_path), decided(DISPUTE), decided(DISPUTE)
+    spill.keep([first])
+    spill._path.unlink()
+    limits, before = resource.getrlimit(resource.RLIMIT_FSIZE), len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, limits[1]))
+    try:
+        for _ in range(3):
+            with pytest.raises(OSError, match="File too large"):
+                spill.keep([second])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(os.listdir("/proc/self/fd")) == before and list(tmp_path.iterdir()) == []
+    spill.keep([second])
+    assert spill._file is not None
+    os.close(spill._file)
+    assert ids(Spill(tmp_path).left_over()) == sorted([first.id, second.id])
 
 
 def test_some_are_read_back_and_none_of_those_that_are_not_wanted(tmp_path: Path) -> None:

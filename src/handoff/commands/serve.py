@@ -27,6 +27,7 @@ from handoff.commands._app import app
 from handoff.commands._console import complain, console
 from handoff.errors import BadInput
 from handoff.policy import load_policy
+from handoff.policy.settings import FILES
 from handoff.rules import load_rules
 from handoff.settings import Settings, misspelt, read_settings, store_backend
 
@@ -121,15 +122,15 @@ def _tell_workers(models: Path | None, rules: Path | None, store: str | None) ->
 def _keep_as_they_are(settings: Settings, scratch: Path) -> None:
     """Copies of rules, policy and calibration for the workers: one that starts later must not read another text than
     those that are there, or half of one that is being edited."""
-    # What cleans folders like /tmp by age passes over one that is locked.
-    fcntl.flock(os.open(scratch, os.O_RDONLY), fcntl.LOCK_SH)
+    with suppress(OSError):  # what cleans folders like /tmp by age passes over one that is locked
+        fcntl.flock(os.open(scratch, os.O_RDONLY), fcntl.LOCK_SH)
     for name, path in (("RULES", settings.rules), ("POLICY", settings.policy), ("CONFIDENCE", settings.confidence)):
         if path is None:
             continue
         copy = scratch / name.lower()
         if path.is_dir():
             copy.mkdir()
-            for file in path.glob("*.yaml"):
+            for file in filter(Path.is_file, (path / each for each in FILES)):
                 shutil.copyfile(file, copy / file.name)
         else:
             shutil.copyfile(path, copy)

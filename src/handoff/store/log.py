@@ -233,6 +233,7 @@ class DecisionLog:
     def _are_stored(self, batch: Sequence[_Waiting]) -> None:
         """All of these are in the store."""
         self._outage, self._unkept, self._writing = None, None, 0
+        self._refused.difference_update(item.record.id for item in batch)
         if self._spill is not None:
             try:
                 self._spill.forget([item.record for item in batch])

@@ -57,7 +57,7 @@ class Spill:
         """Write those that are not in the file yet, on disk when this returns. Raises OSError."""
         with self._lock:
             new = [record for record in records if record.id not in self._kept]
-            if not new:
+            if not new and (self._file is None or os.fstat(self._file).st_nlink):
                 return
             file, framed = self._opened(), [_framed(record) for record in new]
             at = os.lseek(file, 0, os.SEEK_END)
@@ -92,10 +92,11 @@ class Spill:
         found, lost = [], []
         try:
             for id_, (at, length) in wanted:
-                try:
-                    found.append(_DECODER.decode(os.pread(file, length, at)))
-                except msgspec.DecodeError:
-                    lost.append(id_)
+                with suppress(msgspec.DecodeError):
+                    if (record := _DECODER.decode(os.pread(file, length, at))).id == id_:
+                        found.append(record)
+                        continue
+                lost.append(id_)
         finally:
             os.close(file)
         return found, lost
@@ -123,7 +124,12 @@ class Spill:
             self._file
         ).st_nlink:  # somebody has deleted it; what is in it must be found by the next start
             path, file = self._made()
-            _write(file, os.pread(self._file, MOST_BYTES, 0))
+            try:
+                _write(file, os.pread(self._file, MOST_BYTES, 0))
+            except OSError:
+                path.unlink(missing_ok=True)
+                os.close(file)
+                raise
             os.close(self._file)
             self._path, self._file = path, file
         return self._file
