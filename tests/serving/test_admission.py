@@ -235,3 +235,16 @@ def test_an_error_of_all_together_is_told_to_each_and_ends_their_turn() -> None:
         assert lane.inside == 0
 
     run(everybody)
+
+
+def test_an_answer_that_nobody_can_be_told_keeps_nobody_else_waiting() -> None:
+    def work(asked: Sequence[str]) -> Sequence[str | Exception]:
+        return [StopIteration() if each == "odd" else each for each in asked]
+
+    async def ask() -> str:
+        lane: LoopLane[str, str] = LoopLane("answers", 60.0)
+        with pytest.raises(TypeError):
+            await lane.ask("odd", work)
+        return await asyncio.wait_for(lane.ask("next", work), 10)
+
+    assert asyncio.run(ask()) == "next"

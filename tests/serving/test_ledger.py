@@ -19,6 +19,7 @@ from serving.bodies import one_message
 from serving.current import CurrentJudge
 from serving.http import Refused
 from serving.ledger import Ledger
+from tests.store.test_log import DISPUTE, decided
 
 REFUND = msgspec.json.encode({"role": "customer", "text": "I want a refund!", "message_id": "m1"})
 
@@ -138,3 +139,17 @@ def test_a_message_without_a_name_that_fails_twice_waits_once(ledger: Ledger, mo
     assert ledger.waiting["messages"] == 1
     ledger.look_again()
     assert len(ledger._store.conversation("c-1").messages) == 2  # type: ignore[union-attr]
+
+
+def test_an_escalation_that_finds_no_room_in_line_is_refused_or_on_the_disk(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, record = ledger._store, decided(DISPUTE)
+    assert store is not None
+    monkeypatch.setattr(store._log, "_most_queued", 0)
+    with pytest.raises(Refused) as refused:
+        asyncio.run(ledger.log([record]))
+    assert (refused.value.status, store.spilled) == (503, 0)
+    ledger._note(StoreUnavailable("slow"))
+    asyncio.run(ledger.log([record]))
+    assert store.spilled == 1
