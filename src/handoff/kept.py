@@ -10,14 +10,14 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
-# Of longer texts a digest is remembered at most.
+# Of longer texts no cache remembers more than a digest.
 LONGEST_TEXT = 1_000
 # Of four bytes each at most.
 MOST_CHARACTERS = 16_000_000
 
 
 def digest_of(text: str) -> bytes:
-    """What stands for a long text as a key."""
+    """What stands for a text as a key, where it is long or not to be kept."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

@@ -51,6 +51,7 @@ from handoff.errors import BadInput
 
 PREFIX = "HANDOFF_"
 STORE_EXAMPLES = "sqlite:////var/lib/handoff/handoff.sqlite or postgresql://user@host/database"
+NEEDS_PSYCOPG = "a store in PostgreSQL needs psycopg; pip install 'handoff[postgres]'"
 # Where the keys are unless HANDOFF_KEYS says otherwise.
 KEYS_FILE = "handoff-keys.json"
 _SWITCHES = ("require_model", "keep_raw_text", "without_keys", "with_keys", "log_requests")
@@ -120,7 +121,7 @@ def _check_postgresql(url: str) -> None:
     except ValueError:
         raise BadInput(f"the port in the store's URL is no port; expected {STORE_EXAMPLES}") from None
     if importlib.util.find_spec("psycopg") is None:
-        raise BadInput("a store in PostgreSQL needs psycopg; pip install 'handoff[postgres]'")
+        raise BadInput(NEEDS_PSYCOPG)
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

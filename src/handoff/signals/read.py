@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from handoff.kept import Kept
+from handoff.kept import LONGEST_TEXT, Kept
 from handoff.signals.capitals import Shouting, calm, may_be_printed, shouting
 from handoff.signals.language import guess
 from handoff.signals.lexicon import lexicon
@@ -34,7 +34,6 @@ from handoff.signals.text import own_text
 # A conversation that comes again is followed on without reading it again (`handoff.memory`). A reading takes about
 # 3 KB. Long messages do not come twice and are not kept.
 READINGS_KEPT = 4_096
-MAX_CHARACTERS_KEPT = 1_000
 
 # Of a longer message the first and the last words are kept, which is where a sentence may go on in another message.
 MAX_WORDS = 400
@@ -132,7 +131,7 @@ def _looked_up(asked: _Asked) -> Reading | None:
 
 
 def _kept(asked: _Asked, reading: Reading) -> Reading:
-    return _readings.put(asked, reading) if len(asked[0]) <= MAX_CHARACTERS_KEPT else reading
+    return _readings.put(asked, reading) if len(asked[0]) <= LONGEST_TEXT else reading
 
 
 def _read_all(asked: Sequence[_Asked]) -> list[Reading]:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
 
 from handoff.errors import BadInput, StoreUnavailable
-from handoff.settings import STORE_EXAMPLES, store_backend
+from handoff.settings import NEEDS_PSYCOPG, STORE_EXAMPLES, store_backend
 from handoff.store.decisions import note_feature_names
 from handoff.store.migrate import is_current, migrate
 from handoff.store.seal import Seal, seal_of
@@ -296,7 +296,7 @@ def _postgresql(url: URL, seconds: float) -> Engine:
     try:
         import psycopg  # noqa: F401
     except ImportError:
-        raise BadInput("a store in PostgreSQL needs psycopg; pip install 'handoff[postgres]'") from None
+        raise BadInput(NEEDS_PSYCOPG) from None
     milliseconds = int(seconds * 1000)
     # Commits do not wait for the server's disk, except where a transaction asks for it: a killed worker loses
     # nothing, a crashed server at most the last 0.6 seconds of what escalated nobody.

@@ -57,7 +57,7 @@ class Spill:
         """Write those that are not in the file yet, on disk when this returns. Raises OSError."""
         with self._lock:
             new = [record for record in records if record.id not in self._kept]
-            if not new and (self._file is None or os.fstat(self._file).st_nlink):
+            if not new and not self._is_deleted:
                 return
             file, framed = self._opened(), [_framed(record) for record in new]
             at = os.lseek(file, 0, os.SEEK_END)
@@ -117,12 +117,15 @@ class Spill:
                 found += records
         return found
 
+    @property
+    def _is_deleted(self) -> bool:
+        """Whether somebody has deleted the file beneath us."""
+        return self._file is not None and not os.fstat(self._file).st_nlink
+
     def _opened(self) -> int:
         if self._file is None:
             self._path, self._file = self._made()
-        elif not os.fstat(
-            self._file
-        ).st_nlink:  # somebody has deleted it; what is in it must be found by the next start
+        elif self._is_deleted:  # what is in it must be found by the next start
             path, file = self._made()
             try:
                 _write(file, os.pread(self._file, MOST_BYTES, 0))

@@ -16,7 +16,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from handoff.kept import Kept
+from handoff.kept import LONGEST_TEXT, Kept, digest_of
 from handoff.transcript.names import may_name, names_pattern
 from handoff.transcript.numbers import masked_numbers
 from handoff.transcript.types import Conversation, Environment, Message
@@ -53,7 +53,7 @@ _NOT_PERSONAL = frozenset({"[name]", ""})
 
 # A conversation comes again with every message: what was masked before is looked up, by a digest of text and names,
 # so that no unmasked text outlives its request.
-TEXTS_KEPT, MAX_CHARACTERS_KEPT = 2_048, 1_000
+TEXTS_KEPT = 2_048
 _kept: Kept[bytes, str] = Kept(TEXTS_KEPT)
 
 
@@ -97,9 +97,9 @@ def redact_text(text: str, names: tuple[str, ...] = ()) -> str:
     """The text with personal data replaced by placeholders. `names` are the customer's, each as it is written out."""
     if not _may_be_personal(text, names):
         return text
-    if len(text) > MAX_CHARACTERS_KEPT:
+    if len(text) > LONGEST_TEXT:
         return _masked(text, names)
-    key = blake2b("\0".join((text, *names)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    key = digest_of("\0".join((text, *names)))
     masked = _kept.get(key)
     return _kept.put(key, _masked(text, names)) if masked is None else masked
 
